@@ -1,0 +1,20 @@
+/** `@millrace/broker`: the embedded, durable, Kafka-compatible log, used in process. */
+export { LogError, type LogErrorCode } from './errors.ts';
+export type {
+  GroupLag,
+  Log,
+  LogOptions,
+  LogRecord,
+  PartitionDescription,
+  Producer,
+  ProducerOptions,
+  ProducerRecord,
+  RecordHeader,
+  RecordMetadata,
+  TopicConfig,
+  TopicDescription,
+} from './log/api.ts';
+export { type Clock, systemClock } from './log/clock.ts';
+export { fileStorage } from './log/file-storage.ts';
+export { openLog } from './log/log.ts';
+export type { Storage, StorageFile } from './log/storage.ts';

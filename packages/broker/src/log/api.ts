@@ -1,0 +1,156 @@
+import type { LogError } from '../errors.ts';
+import type { Clock } from './clock.ts';
+import type { Storage } from './storage.ts';
+
+/** The log's public contract, in types. Offsets, timestamps (wall ms) and sizes (bytes) are integers below 2^53. */
+
+export interface LogOptions {
+  /** Made if it is missing; owned by one process at a time. */
+  readonly directory: string;
+  readonly storage?: Storage;
+  readonly clock?: Clock;
+  /** In [0, 1), as Math.random: for topic ids and for where a producer's null keys start. */
+  readonly random?: () => number;
+  /**
+   * true (default): acks=all resolves, and records are readable, when they survive a power cut. false: when they
+   * survive the death of this process.
+   */
+  readonly fsync?: boolean;
+  /** Milliseconds between two looks at what retention lets go; Kafka's default, 300000. */
+  readonly retentionCheckInterval?: number;
+}
+
+export interface RecordHeader {
+  readonly key: string;
+  readonly value: Uint8Array | null;
+}
+
+export interface ProducerRecord {
+  readonly topic: string;
+  /** Chosen by Kafka's default partitioner when absent. */
+  readonly partition?: number;
+  readonly key?: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers?: readonly RecordHeader[];
+  /** Wall ms; now when absent. */
+  readonly timestamp?: number;
+}
+
+export interface RecordMetadata {
+  readonly topic: string;
+  readonly partition: number;
+  /** -1 with acks=0, as in Kafka: nobody waited to learn it. */
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+/** Key, value and header values are views of the chunk that was read: copy what is kept for long. */
+export interface LogRecord {
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeader[];
+}
+
+export interface ProducerOptions {
+  /**
+   * 'all' (default): resolved when durable (see LogOptions.fsync). 1: when written, before it is durable. 0: at once;
+   * a later failure is thrown by the next flush() or close().
+   */
+  readonly acks?: 'all' | 1 | 0;
+  /** How long a batch that is not full waits for more records. 0 (default): until the caller's turn ends. */
+  readonly lingerMs?: number;
+  /** Bytes at which a batch is full, 16384 by default. A larger record travels alone. */
+  readonly batchSize?: number;
+  /** Bytes handed in and not yet acknowledged at which `ready` starts to wait, 32 MiB by default. */
+  readonly maxInFlightBytes?: number;
+}
+
+export interface Producer {
+  /** The record's bytes may be reused by the caller as soon as this returns. */
+  send(record: ProducerRecord): Promise<RecordMetadata>;
+  /** Resolves when fewer than maxInFlightBytes wait for their acknowledgement. A source that awaits it is bounded. */
+  ready(): Promise<void>;
+  /** Sends what waits and resolves when all of it is acknowledged or refused (each refusal is told by its send). */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Kafka's topic settings, by Kafka's names and with Kafka's defaults. */
+export interface TopicConfig {
+  /** Age in ms at which records may go; -1 is never. */
+  readonly 'retention.ms': number;
+  /** Size of a partition in bytes above which its oldest segments go; -1 is never. */
+  readonly 'retention.bytes': number;
+  readonly 'segment.bytes': number;
+  /** The largest record batch. */
+  readonly 'max.message.bytes': number;
+  /** 'compact' is refused until compaction exists. */
+  readonly 'cleanup.policy': 'delete' | 'compact';
+}
+
+export interface PartitionDescription {
+  readonly partition: number;
+  readonly earliest: number;
+  readonly latest: number;
+  readonly bytes: number;
+  /** Why this partition refuses writes, when it does. */
+  readonly error?: LogError;
+}
+
+export interface TopicDescription {
+  readonly name: string;
+  /** A UUID, never used again. */
+  readonly id: string;
+  readonly partitions: readonly PartitionDescription[];
+  /** Effective values. */
+  readonly config: TopicConfig;
+}
+
+export interface GroupLag {
+  readonly topic: string;
+  readonly partition: number;
+  readonly committed: number | undefined;
+  readonly latest: number;
+  /** Records from the committed offset (the earliest, when none is committed) to the end. */
+  readonly lag: number;
+}
+
+export interface Log {
+  createTopic(
+    name: string,
+    options?: { readonly partitions?: number; readonly config?: Partial<TopicConfig> },
+  ): Promise<TopicDescription>;
+  topics(): readonly string[];
+  describeTopic(name: string): TopicDescription;
+  alterTopic(name: string, config: Partial<TopicConfig>): Promise<TopicDescription>;
+  deleteTopic(name: string): Promise<void>;
+
+  producer(options?: ProducerOptions): Producer;
+
+  /**
+   * Records from `offset` on, readable now; none at the end. Gives whole batches, as many as fit in `maxBytes`
+   * (1 MiB by default), and always at least one. Throws OFFSET_OUT_OF_RANGE outside [earliest, latest].
+   */
+  read(
+    topic: string,
+    partition: number,
+    offset: number,
+    maxBytes?: number,
+  ): { readonly records: readonly LogRecord[]; readonly nextOffset: number };
+  offsets(topic: string, partition: number): { readonly earliest: number; readonly latest: number };
+  /** The first offset whose record is at or after `timestamp`; latest when there is none. */
+  offsetForTime(topic: string, partition: number, timestamp: number): number;
+  /** Calls `listener` whenever new records became readable, until the returned function is called. */
+  onAppend(topic: string, partition: number, listener: () => void): () => void;
+
+  /** All of them together, or none; durable when it resolves. */
+  commitOffsets(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<void>;
+  committedOffsets(group: string, topic: string): ReadonlyMap<number, number>;
+  groups(): readonly string[];
+  lag(group: string): readonly GroupLag[];
+
+  /** Sends what producers still hold, syncs, and gives the directory up. */
+  close(): Promise<void>;
+}
