@@ -1,0 +1,180 @@
+/**
+ * The one table of errors. A code is stable: scripts and docs may rely on it. Each row says whether trying the same
+ * again can help, and a message that names what arrived and what to do. `docs/reference/errors.md` explains every
+ * code; a test compares the two.
+ */
+
+interface ErrorRow {
+  /** Whether the same call may succeed later without a change by the user. */
+  readonly retry: boolean;
+  readonly message: (...details: never[]) => string;
+}
+
+const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.map((n) => `'${n}'`).join(', '));
+
+export const ERROR_TABLE = {
+  MR_DURATION: {
+    retry: false,
+    message: (got: unknown) =>
+      `${JSON.stringify(got)} is not a duration: write a number of milliseconds or text such as '250ms', '10s', '1m30s', '2h', '7d'`,
+  },
+  MR_SCHEMA: {
+    retry: false,
+    message: (what: string, issues: string) => `${what} does not match its schema: ${issues}`,
+  },
+  MR_SCHEMA_ASYNC: {
+    retry: false,
+    message: (what: string, vendor: string) =>
+      `the schema of ${what} (${vendor}) validates asynchronously: use one that validates at once, without async refinements`,
+  },
+  MR_KEY: {
+    retry: false,
+    message: (got: string, where: string) =>
+      `${where}: ${got} cannot be a key: keys are strings, finite numbers, bigints, booleans, or tuples of them`,
+  },
+  MR_NAME: {
+    retry: false,
+    message: (what: string, got: string) =>
+      `${what} name ${JSON.stringify(got)} is not allowed: use letters, digits, '.', '_' and '-', at most 100, not starting with '__' (reserved for the system)`,
+  },
+  MR_DUPLICATE_COMPONENT: {
+    retry: false,
+    message: (topology: string, id: string) =>
+      `topology '${topology}': component '${id}' is declared twice: give one of them another name`,
+  },
+  MR_UNKNOWN_COMPONENT: {
+    retry: false,
+    message: (where: string, id: string, known: readonly string[]) =>
+      `${where}: there is no component '${id}' here; declared so far: ${list(known)}`,
+  },
+  MR_UNKNOWN_STREAM: {
+    retry: false,
+    message: (where: string, component: string, stream: string, known: readonly string[]) =>
+      `${where}: component '${component}' emits no stream '${stream}'; it emits: ${list(known)}`,
+  },
+  MR_FOREIGN_STREAM: {
+    retry: false,
+    message: (where: string, component: string) =>
+      `${where}: the stream of '${component}' belongs to another build of a topology: use the streams that this t.spout and t.bolt gave back`,
+  },
+  MR_NO_SPOUT: {
+    retry: false,
+    message: (topology: string) => `topology '${topology}' has no spout: nothing would ever flow; add one with t.spout`,
+  },
+  MR_NO_INPUT: {
+    retry: false,
+    message: (component: string) => `'${component}' subscribes to no stream: give it at least one input`,
+  },
+  MR_CYCLE: {
+    retry: false,
+    message: (topology: string, path: readonly string[]) =>
+      `topology '${topology}' has a cycle: ${path.join(' → ')}; a topology is a directed graph without cycles: send what must go round through a topic`,
+  },
+  MR_UNKNOWN_FIELD: {
+    retry: false,
+    message: (component: string, field: string, from: string, known: readonly string[]) =>
+      `'${component}' groups ${from} by the field '${field}', which its values do not have; they have: ${list(known)}`,
+  },
+  MR_PARALLELISM: {
+    retry: false,
+    message: (component: string, got: unknown) =>
+      `'${component}': parallelism ${JSON.stringify(got)} is not a positive integer up to 256 (the number of key groups)`,
+  },
+  MR_OPTION: {
+    retry: false,
+    message: (component: string, option: string, got: unknown, want: string) =>
+      `'${component}': ${option} is ${JSON.stringify(got) ?? String(got)}, which is not ${want}`,
+  },
+  MR_STATE_WITHOUT_KEY: {
+    retry: false,
+    message: (component: string) =>
+      `'${component}' keeps state per key, but an input has no key: group it by fields(), keyBy() or global()`,
+  },
+  MR_NO_KEY_HERE: {
+    retry: false,
+    message: (component: string, state: string) =>
+      `'${component}' used state.${state} where there is no current key: state is per key, so only execute (or a bolt grouped by global()) may use it`,
+  },
+  MR_MISSING_HANDLER: {
+    retry: false,
+    message: (component: string, input: string, has: readonly string[]) =>
+      `'${component}' has no handler for its input '${input}'; execute handles: ${list(has)}`,
+  },
+  MR_TICK_WITHOUT_HANDLER: {
+    retry: false,
+    message: (component: string) =>
+      `'${component}' has a tick interval but its prepare returns no tick(): add one or remove the interval`,
+  },
+  MR_EMIT_OUTSIDE: {
+    retry: false,
+    message: (component: string) =>
+      `'${component}' emitted outside of its own execute, tick or flush: an emit must belong to one input; return it from an asyncBolt, or hold tuples in a manualBolt`,
+  },
+  MR_DIRECT_TASK: {
+    retry: false,
+    message: (component: string, task: unknown, tasks: number) =>
+      `direct emit to task ${JSON.stringify(task) ?? String(task)} of '${component}': it has the tasks 0 to ${tasks - 1}`,
+  },
+  MR_CUSTOM_TASK: {
+    retry: false,
+    message: (component: string, task: unknown, tasks: number) =>
+      `the custom grouping of '${component}' chose task ${JSON.stringify(task) ?? String(task)}: choose 0 to ${tasks - 1}`,
+  },
+  MR_EXECUTE_PROMISE: {
+    retry: false,
+    message: (component: string) =>
+      `'${component}' returned a promise from a synchronous bolt: use asyncBolt({ concurrency, execute }), or its failures and its order are lost`,
+  },
+  MR_EDGE_ENCODING: {
+    retry: false,
+    message: (component: string, stream: string, cause: string) =>
+      `'${component}' emitted on '${stream}' a value that cannot be encoded, so it could not cross to another worker: ${cause}`,
+  },
+  MR_RESOURCE: {
+    retry: false,
+    message: (component: string, resource: string) =>
+      `'${component}' needs the resource '${resource}', which this run does not offer: start it with run() of millrace/engine or 'millrace run', or hand it to the test`,
+  },
+  MR_USER_CODE: {
+    retry: false,
+    message: (component: string, task: number, cause: string, value: string) =>
+      `'${component}' task ${task} failed: ${cause} (value: ${value})`,
+  },
+  MR_TIMEOUT: {
+    retry: true,
+    message: (component: string, ms: number) => `'${component}' did not finish within ${ms} ms`,
+  },
+  MR_MESSAGE_TIMEOUT: {
+    retry: true,
+    message: (component: string, ms: number) =>
+      `a tuple of spout '${component}' was neither acked nor failed within its message timeout of ${ms} ms: a bolt holds it, or is slower than that`,
+  },
+  MR_STALE_TUPLE: {
+    retry: false,
+    message: (component: string) =>
+      `'${component}' acked, failed or anchored to a tuple that is already acked or failed`,
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+type Details<C extends ErrorCode> = Parameters<(typeof ERROR_TABLE)[C]['message']>;
+
+/** Every error that Millrace raises on purpose. `code` is from the table, `cause` what user code threw, if it did. */
+export class MillraceError<C extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'MillraceError';
+  readonly code: C;
+  readonly retriable: boolean;
+  constructor(code: C, details: Details<C>, cause?: unknown) {
+    const row: { readonly retry: boolean; readonly message: (...details: Details<C>) => string } = ERROR_TABLE[
+      code
+    ] as never;
+    super(row.message(...details), cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.retriable = row.retry;
+  }
+}
+
+/** What a thrown value says: its message, or itself as text when it is no Error. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,23 @@
+/** `millrace`: what a topology module is written with. Pure data and functions; no Node built-in is loaded. */
+export type { Duration } from './duration.ts';
+export type { ErrorCode } from './errors.ts';
+export { MillraceError } from './errors.ts';
+export type { AsyncCall, AsyncOrder, Bolt, BoltTask, Lifecycle, ManualTask, Tuple } from './topology/bolt.ts';
+export { asyncBolt, bolt, flatMap, manualBolt, map } from './topology/bolt.ts';
+export type { Direct, Emit, Emits, Handles } from './topology/emits.ts';
+export { direct } from './topology/emits.ts';
+export type { Key } from './topology/key.ts';
+export type { BoltOptions, ErrorPolicy, SinkOptions, SpoutOptions } from './topology/options.ts';
+export type { Plan, PlanComponent } from './topology/plan.ts';
+export type { Schema } from './topology/schema.ts';
+export { type } from './topology/schema.ts';
+export type { Batch, Sink, SinkMode, SinkWriter } from './topology/sink.ts';
+export { sink } from './topology/sink.ts';
+export type { LogReader, LogTask, MessageId, Position, QueueReader, Spout, SpoutContext } from './topology/spout.ts';
+export { logSpout, spout } from './topology/spout.ts';
+export type { ListState, StateHandles, StateSpec, ValueState } from './topology/state-spec.ts';
+export { list, value } from './topology/state-spec.ts';
+export type { DirectStream, FieldOf, Input, Stream } from './topology/stream.ts';
+export type { Resource, Task } from './topology/task.ts';
+export type { Built, Ends, Inputs, Topology, TopologyBuilder } from './topology/topology.ts';
+export { topology } from './topology/topology.ts';

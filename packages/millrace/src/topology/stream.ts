@@ -1,0 +1,76 @@
+/** Streams and groupings: where a component's output goes, as plain data. The words and their meaning are Storm's. */
+import type { Key } from './key.ts';
+
+/** The fields of T that can be a key. A primitive has none: use keyBy. */
+export type FieldOf<T> = T extends object
+  ? { [F in keyof T]-?: T[F] extends Key ? F : never }[keyof T] & string
+  : never;
+
+export type Grouping =
+  | { readonly kind: 'shuffle' | 'localOrShuffle' | 'none' | 'all' | 'global' | 'direct' }
+  | { readonly kind: 'fields'; readonly fields: readonly string[] }
+  | { readonly kind: 'keyBy' | 'partialKey'; readonly key: (value: never) => unknown }
+  | { readonly kind: 'custom'; readonly choose: (value: never, tasks: number) => number | readonly number[] };
+
+/** One subscription: a stream and how its tuples are spread over the subscriber's tasks. */
+export interface Input<out T, out K extends Key | undefined = Key | undefined> {
+  readonly from: { readonly component: string; readonly stream: string };
+  readonly grouping: Grouping;
+  /** Only for the compiler: what arrives, and its key. */
+  readonly received?: T;
+  readonly key?: K;
+}
+
+interface Subscribable {
+  readonly component: string;
+  readonly stream: string;
+}
+
+/** What a component emits under one name. Each method is one of Storm's groupings, and makes an input for a bolt or sink. */
+export interface Stream<out T> extends Subscribable {
+  /** Round robin over the tasks, from a random start. */
+  shuffle(): Input<T, undefined>;
+  /** Tasks in the same worker if there are any, else shuffle. */
+  localOrShuffle(): Input<T, undefined>;
+  /** No promise at all; today a random task. */
+  none(): Input<T, undefined>;
+  /** Every task gets every tuple. */
+  all(): Input<T, undefined>;
+  /** One task gets all; keyed by the empty tuple, so it may hold state. */
+  global(): Input<T, readonly []>;
+  /** Tuples with equal fields go to one task, in order. One field is the key itself, several make a tuple. */
+  fields<F extends FieldOf<T>>(field: F): Input<T, T[F] & Key>;
+  fields<F extends FieldOf<T>>(...fields: readonly [F, F, ...F[]]): Input<T, readonly Key[]>;
+  /** Tuples with equal keys go to one task, in order. */
+  keyBy<K extends Key>(key: (value: T) => K): Input<T, K>;
+  /** Each key is split over two tasks, the less used one each time: for skewed keys. No state per key. */
+  partialKey<K extends Key>(key: (value: T) => K): Input<T, undefined>;
+  /** The task (or tasks) to send to, 0 to `tasks` − 1. */
+  custom(choose: (value: T, tasks: number) => number | readonly number[]): Input<T, undefined>;
+}
+
+/** A stream declared with `direct(schema)`: the emitter names the receiving task. */
+export interface DirectStream<out T> extends Subscribable {
+  direct(): Input<T, undefined>;
+}
+
+export type AnyStream = Stream<unknown> | DirectStream<unknown>;
+
+/** The stream `stream` of `component`, with every grouping as a method. */
+export function makeStream(component: string, stream: string): Stream<never> & DirectStream<never> {
+  const input = (grouping: Grouping): Input<never, never> => ({ from: { component, stream }, grouping });
+  return {
+    component,
+    stream,
+    shuffle: () => input({ kind: 'shuffle' }),
+    localOrShuffle: () => input({ kind: 'localOrShuffle' }),
+    none: () => input({ kind: 'none' }),
+    all: () => input({ kind: 'all' }),
+    global: () => input({ kind: 'global' }),
+    direct: () => input({ kind: 'direct' }),
+    fields: (...fields: readonly string[]) => input({ kind: 'fields', fields }),
+    keyBy: (key) => input({ kind: 'keyBy', key }),
+    partialKey: (key) => input({ kind: 'partialKey', key }),
+    custom: (choose) => input({ kind: 'custom', choose }),
+  };
+}

@@ -1,0 +1,136 @@
+/** `topology(name, define)`: the graph as plain data, checked when it is built. Building runs no user code but `define`. */
+import { MillraceError } from '../errors.ts';
+import type { Bolt, Needed } from './bolt.ts';
+import { map } from './bolt.ts';
+import type { DeclaredStream } from './emits.ts';
+import { DEFAULT_STREAM } from './emits.ts';
+import type { Key } from './key.ts';
+import type { BoltOptions, SinkOptions, SpoutOptions } from './options.ts';
+import { settings } from './options.ts';
+import type { Component, NamedInput, Plan } from './plan.ts';
+import { checkComponents, planOf } from './plan.ts';
+import type { Schema } from './schema.ts';
+import { validate } from './schema.ts';
+import type { Sink, Takes } from './sink.ts';
+import type { Spout } from './spout.ts';
+import type { AnyStream, Input, Stream } from './stream.ts';
+import { makeStream } from './stream.ts';
+
+export type Inputs = Input<unknown> | { readonly [name: string]: Input<unknown> };
+type ValueOf<In> = In extends Input<infer T> ? T : never;
+type KeyOf<In> = In extends Input<unknown, infer K> ? K : never;
+type Handler<T, K> = (value: T, time: number, key: K) => void;
+/** What a bolt must have for these inputs: one handler, or one per named input. */
+export type Execute<In> =
+  In extends Input<infer T, infer K> ? Handler<T, K> : { [N in keyof In]: Handler<ValueOf<In[N]>, KeyOf<In[N]>> };
+type Needs<In> = undefined extends KeyOf<In extends Input<unknown> ? In : In[keyof In]> ? 'no key' : Needed;
+type Sync<R> = R extends PromiseLike<unknown> ? 'an async function needs asyncBolt({ concurrency, execute })' : unknown;
+type Plain<In, R> = ((value: ValueOf<In>, time: number, key: KeyOf<In>) => R) & Sync<R>;
+type Outputs<R> = [R] extends [void | AnyStream | { readonly [stream: string]: AnyStream }]
+  ? R
+  : Stream<Exclude<R, void | undefined>>;
+
+export interface TopologyBuilder {
+  spout<H>(id: string, spout: Spout<H>, options?: SpoutOptions): H;
+  /** A bolt, or a plain function `(value, time, key) => output`, subscribed to one input or to several by name. */
+  bolt<const In extends Inputs, R>(
+    id: string,
+    inputs: In,
+    bolt: Plain<In, R> | Bolt<Execute<In>, R, Needs<In>>,
+    options?: BoltOptions,
+  ): Outputs<R>;
+  sink<const In extends Input<unknown>>(
+    id: string,
+    input: In,
+    sink: Sink<Takes<ValueOf<In>>>,
+    options?: SinkOptions,
+  ): void;
+  /** The run's config (`--config`, `--set`), checked by the schema. The topology must follow from it alone. */
+  config<T>(schema: Schema<T>): T;
+}
+
+/** Streams by name, for tests to feed and read. */
+export type Ends = { readonly [name: string]: AnyStream };
+
+export interface Built {
+  readonly plan: Plan;
+  /** In the order of declaration, which is also a topological order. */
+  readonly components: ReadonlyMap<string, Component>;
+  readonly ends: Ends;
+}
+
+export interface Topology<out E extends Ends | void = Ends | void> {
+  readonly name: string;
+  /** Pure: the same config gives the same graph, everywhere. */
+  readonly build: (config?: unknown) => Built;
+  /** Only for the compiler. */
+  readonly ends?: E;
+}
+
+export function topology<E extends Ends | void>(name: string, define: (t: TopologyBuilder) => E): Topology<E> {
+  checkName('topology', name);
+  return { name, build: (config) => build(name, define, config) };
+}
+
+function build(name: string, define: (t: TopologyBuilder) => Ends | void, config: unknown): Built {
+  const components = new Map<string, Component>();
+  const add = (component: Component): void => {
+    checkName('component', component.id);
+    if (components.has(component.id)) throw new MillraceError('MR_DUPLICATE_COMPONENT', [name, component.id]);
+    components.set(component.id, component);
+  };
+  const builder = {
+    spout(id: string, spout: Spout<unknown>, options: SpoutOptions = {}) {
+      add({
+        kind: 'spout',
+        id,
+        streams: spout.streams,
+        code: spout.code,
+        inputs: [],
+        settings: settings(id, false, options),
+      });
+      return handlesOf(id, spout.streams);
+    },
+    bolt(
+      id: string,
+      inputs: Inputs,
+      what: Bolt<unknown, unknown> | ((value: never, time: number) => unknown),
+      options: BoltOptions = {},
+    ) {
+      const bolt = typeof what === 'function' ? map(what) : what;
+      const own = settings(id, false, options, bolt.tick);
+      add({ kind: 'bolt', id, streams: bolt.streams, code: bolt.code, inputs: named(inputs), settings: own });
+      return handlesOf(id, bolt.streams);
+    },
+    sink(id: string, input: Input<unknown>, sink: Sink<never>, options: SinkOptions = {}) {
+      add({ kind: 'sink', id, streams: [], sink, inputs: named(input), settings: settings(id, true, options) });
+    },
+    config: <T>(schema: Schema<T>): T => validate(schema, config ?? {}, `the config of topology '${name}'`),
+  };
+  const ends = define(builder as TopologyBuilder) ?? {};
+  checkComponents(name, components);
+  return { plan: planOf(name, components), components, ends };
+}
+
+/** One unnamed stream is given back as itself, several as a record. */
+function handlesOf(id: string, streams: readonly DeclaredStream[]): unknown {
+  if (streams.length === 1 && streams[0]!.name === DEFAULT_STREAM) return makeStream(id, DEFAULT_STREAM);
+  if (streams.length === 0) return undefined;
+  return Object.fromEntries(streams.map(({ name }) => [name, makeStream(id, name)]));
+}
+
+function isInput(inputs: Inputs): inputs is Input<unknown, Key | undefined> {
+  return typeof inputs.from === 'object' && 'grouping' in inputs && 'component' in inputs.from;
+}
+
+function named(inputs: Inputs): readonly NamedInput[] {
+  if (inputs === undefined || inputs === null) return [];
+  if (isInput(inputs)) return [{ name: undefined, ...inputs }];
+  return Object.entries(inputs).map(([name, input]) => ({ name, ...input }));
+}
+
+function checkName(what: string, name: unknown): asserts name is string {
+  if (typeof name !== 'string' || !/^(?!__)[A-Za-z0-9._-]{1,100}$/.test(name)) {
+    throw new MillraceError('MR_NAME', [what, String(name)]);
+  }
+}
