@@ -154,6 +154,84 @@ export const ERROR_TABLE = {
     message: (component: string) =>
       `'${component}' acked, failed or anchored to a tuple that is already acked or failed`,
   },
+  MR_USAGE: {
+    retry: false,
+    message: (text: string) => text,
+  },
+  MR_CONTROL: {
+    retry: false,
+    message: (why: string) => `the control socket refused a request: ${why}`,
+  },
+  MR_CONTROL_LOST: {
+    retry: true,
+    message: () => 'the running topology closed its control socket before it answered: it has probably ended',
+  },
+  MR_NOT_RUNNING: {
+    retry: true,
+    message: (directory: string) =>
+      `no topology runs on ${directory}: start one with 'millrace run MODULE', or name its data directory with --data DIR`,
+  },
+  MR_DATA_IN_USE: {
+    retry: true,
+    message: (directory: string, pid: string) =>
+      `the data directory ${directory} is in use by ${pid}: stop it with 'millrace kill --data ${directory}', or give this run a directory of its own with --data DIR`,
+  },
+  MR_DATA_FOREIGN: {
+    retry: false,
+    message: (directory: string) =>
+      `${directory} is not a data directory of Millrace and is not empty: name another with --data DIR, or empty it yourself if nothing in it is needed`,
+  },
+  MR_MODULE: {
+    retry: false,
+    message: (text: string) => text,
+  },
+  MR_NO_TOPOLOGY: {
+    retry: false,
+    message: (module: string, got: string) =>
+      `${module} ${got}: a topology module ends with "export default topology('name', (t) => { … })"`,
+  },
+  MR_CONFIG: {
+    retry: false,
+    message: (where: string, cause: string) => `the config from ${where} cannot be used: ${cause}`,
+  },
+  MR_NOT_EMPTY: {
+    retry: false,
+    message: (directory: string) =>
+      `${directory} exists already and is not empty: choose another name, or empty it first; nothing was written`,
+  },
+  MR_LEDGER_ENTRY: {
+    retry: false,
+    message: (id: string, why: string) => `ledger entry ${JSON.stringify(id)} ${why}`,
+  },
+  MR_ENCODE: {
+    retry: false,
+    message: (codec: string, path: string, what: string) =>
+      `${path} is ${what}, which ${codec} cannot hold: turn it into text, numbers, lists and plain objects before it is emitted`,
+  },
+  MR_DECODE: {
+    retry: false,
+    message: (format: string, cause: string, start: string) =>
+      `what arrived is not ${format}: ${cause}; it starts with ${start}`,
+  },
+  MR_SOCKET_PATH: {
+    retry: false,
+    message: (path: string, bytes: number, most: number) =>
+      `the socket path ${path} has ${bytes} bytes, and this system allows ${most}: choose a shorter data directory`,
+  },
+  MR_LEDGER_OPEN: {
+    retry: false,
+    message: (path: string, cause: string) =>
+      `the ledger ${path} cannot be opened: ${cause}; check that its folder exists, may be written to, and has space`,
+  },
+  MR_LEDGER_WRITE: {
+    retry: true,
+    message: (path: string, entries: number, cause: string) =>
+      `the ledger ${path} could not take ${entries} entries: ${cause}; their records stay unacknowledged: make space, or make the file writable`,
+  },
+  MR_STUCK: {
+    retry: false,
+    message: (what: string, time: number, why: string) => `${what} at virtual time ${time} ms: ${why}`,
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
