@@ -64,10 +64,10 @@ export interface Bolt<out X, out H, out N extends Needed = Needed> {
   readonly streams: readonly DeclaredStream[];
   readonly tick: Duration | undefined;
   readonly code: BoltCode;
-  /** Only for the compiler. */
+  /** Only for the compiler; undefined at run time. */
   readonly handles: H;
   readonly needs: N;
-  readonly executes?: X;
+  readonly executes: X;
 }
 
 function make<X, H, N extends Needed>(emits: Emits, tick: Duration | undefined, code: BoltCode): Bolt<X, H, N> {
@@ -76,8 +76,9 @@ function make<X, H, N extends Needed>(emits: Emits, tick: Duration | undefined, 
     streams: declaredStreams(emits),
     tick,
     code,
-    handles: undefined as H,
+    handles: undefined as never,
     needs: undefined as never,
+    executes: undefined as never,
   };
 }
 

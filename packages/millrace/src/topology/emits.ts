@@ -1,4 +1,5 @@
 /** What a component declares that it emits: one stream, or several by name. */
+import { MillraceError } from '../errors.ts';
 import type { Schema } from './schema.ts';
 import type { DirectStream, Stream } from './stream.ts';
 
@@ -29,6 +30,7 @@ type StreamOf<S> = S extends Schema<infer T> ? Stream<T> : S extends Direct<infe
 export type Handles<E> =
   E extends Schema<infer T> ? Stream<T> : keyof E extends never ? void : { readonly [S in keyof E]: StreamOf<E[S]> };
 
+/** What the one stream of `emits: schema` is called in the plan; no named stream may be called so. */
 export const DEFAULT_STREAM = 'default';
 
 export interface DeclaredStream {
@@ -40,9 +42,10 @@ export interface DeclaredStream {
 /** The streams that a declaration names, in order. */
 export function declaredStreams(emits: Emits): readonly DeclaredStream[] {
   if (isSchema(emits)) return [{ name: DEFAULT_STREAM, schema: emits, direct: false }];
-  return Object.entries(emits).map(([name, of]) =>
-    isSchema(of) ? { name, schema: of, direct: false } : { name, schema: of.direct, direct: true },
-  );
+  return Object.entries(emits).map(([name, of]) => {
+    if (name === DEFAULT_STREAM) throw new MillraceError('MR_NAME', ['stream', name]);
+    return isSchema(of) ? { name, schema: of, direct: false } : { name, schema: of.direct, direct: true };
+  });
 }
 
 export function isSchema(emits: Emits | Direct<unknown>): emits is Schema<unknown> {

@@ -48,6 +48,26 @@ export interface Settings {
 const isCount = (n: unknown, most: number): n is number =>
   Number.isInteger(n) && (n as number) >= 1 && (n as number) <= most;
 
+function refuse(component: string, option: string, got: unknown, want: string): never {
+  throw new MillraceError('MR_OPTION', [component, option, got, want]);
+}
+
+/** An option that counts something, 1 to `most`. */
+export function checkCount(component: string, option: string, got: unknown, most = 1e7): void {
+  if (!isCount(got, most)) refuse(component, option, got, `an integer from 1 to ${most}`);
+}
+
+/** An option that is a duration, in milliseconds. */
+export function checkDuration(component: string, option: string, got: Duration, atLeast: 0 | 1): number {
+  let ms: number;
+  try {
+    ms = milliseconds(got);
+  } catch {
+    return refuse(component, option, got, "a duration: milliseconds, or text such as '250ms', '10s', '1m30s'");
+  }
+  return ms >= atLeast ? ms : refuse(component, option, got, 'at least 1 ms');
+}
+
 /** Checks the options of `component` and fills in the defaults. */
 export function settings(
   component: string,
@@ -57,24 +77,19 @@ export function settings(
 ): Settings {
   const { parallelism = 1, maxPending = 10_000, queue = 1024, messageTimeout = 30_000, onError = {} } = options;
   const { retries = isSink ? 10 : 3, backoff = 100, then = isSink ? 'stop' : 'ledger' } = onError;
-  const refuse = (option: string, got: unknown, want: string) => {
-    throw new MillraceError('MR_OPTION', [component, option, got, want]);
-  };
   if (!isCount(parallelism, KEY_GROUPS)) throw new MillraceError('MR_PARALLELISM', [component, parallelism]);
-  if (!isCount(maxPending, 1e7)) refuse('maxPending', maxPending, 'an integer from 1 to 10 000 000');
-  if (!isCount(queue, 1e7)) refuse('queue', queue, 'an integer from 1 to 10 000 000');
-  if (!Number.isInteger(retries) || retries < 0 || retries > 1000)
-    refuse('onError.retries', retries, 'an integer from 0 to 1000');
-  if (then !== 'ledger' && then !== 'stop') refuse('onError.then', then, "'ledger' or 'stop'");
+  checkCount(component, 'maxPending', maxPending);
+  checkCount(component, 'queue', queue);
+  if (retries !== 0 && !isCount(retries, 1000))
+    refuse(component, 'onError.retries', retries, 'an integer from 0 to 1000');
+  if (then !== 'ledger' && then !== 'stop') refuse(component, 'onError.then', then, "'ledger' or 'stop'");
   const tick = options.tick ?? ownTick;
-  const tickMs = tick === undefined ? undefined : milliseconds(tick);
-  if (tickMs === 0) refuse('tick', tick, 'longer than 0');
   return {
     parallelism,
-    tick: tickMs,
+    tick: tick === undefined ? undefined : checkDuration(component, 'tick', tick, 1),
     maxPending,
-    messageTimeout: milliseconds(messageTimeout),
+    messageTimeout: checkDuration(component, 'messageTimeout', messageTimeout, 1),
     queue,
-    onError: { retries, backoff: milliseconds(backoff), then },
+    onError: { retries, backoff: checkDuration(component, 'onError.backoff', backoff, 0), then },
   };
 }

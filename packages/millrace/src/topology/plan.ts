@@ -3,10 +3,11 @@ import { MillraceError } from '../errors.ts';
 import type { BoltCode } from './bolt.ts';
 import type { DeclaredStream } from './emits.ts';
 import type { Settings } from './options.ts';
+import { checkCount, checkDuration } from './options.ts';
 import { fieldsOf } from './schema.ts';
-import type { Sink, SinkMode } from './sink.ts';
+import type { Batch, Sink, SinkMode } from './sink.ts';
 import type { SpoutCode } from './spout.ts';
-import type { Input } from './stream.ts';
+import type { Input, StreamId } from './stream.ts';
 
 export interface NamedInput extends Input<unknown> {
   /** Undefined for the one input of a component that does not name its inputs. */
@@ -70,20 +71,29 @@ function planComponent(component: Component): PlanComponent {
   };
 }
 
-/** Refuses a graph that cannot run, naming the component and what to change. */
-export function checkComponents(topology: string, components: ReadonlyMap<string, Component>): void {
+/** Refuses a graph that cannot run, naming the component and what to change. `own`: the streams of this build. */
+export function checkComponents(
+  topology: string,
+  components: ReadonlyMap<string, Component>,
+  own: ReadonlySet<StreamId>,
+): void {
   for (const component of components.values()) {
     if (component.kind !== 'spout' && component.inputs.length === 0)
       throw new MillraceError('MR_NO_INPUT', [component.id]);
     for (const input of component.inputs) checkInput(component, input, components);
-    if (component.kind === 'bolt') checkState(component.id, component.code, component.inputs);
+    if (component.kind === 'bolt') checkBolt(component.id, component.code, component.inputs);
+    if (component.kind === 'sink') checkBatch(component.id, component.sink.batch);
   }
   checkCycles(topology, components);
   if (![...components.values()].some((c) => c.kind === 'spout')) throw new MillraceError('MR_NO_SPOUT', [topology]);
+  checkOwn(components, own);
 }
 
+const placeOf = (component: Component, input: NamedInput): string =>
+  input.name === undefined ? `'${component.id}'` : `input '${input.name}' of '${component.id}'`;
+
 function checkInput(component: Component, input: NamedInput, components: ReadonlyMap<string, Component>): void {
-  const where = input.name === undefined ? `'${component.id}'` : `input '${input.name}' of '${component.id}'`;
+  const where = placeOf(component, input);
   const source = components.get(input.from.component);
   if (!source) throw new MillraceError('MR_UNKNOWN_COMPONENT', [where, input.from.component, [...components.keys()]]);
   const stream = source.streams.find((s) => s.name === input.from.stream);
@@ -118,11 +128,30 @@ function checkFields(id: string, fields: readonly string[], from: string, stream
   if (unknown !== undefined) throw new MillraceError('MR_UNKNOWN_FIELD', [id, unknown, from, known ?? []]);
 }
 
-function checkState(id: string, code: BoltCode, inputs: readonly NamedInput[]): void {
+function checkBolt(id: string, code: BoltCode, inputs: readonly NamedInput[]): void {
+  if (code.kind === 'async') {
+    checkCount(id, 'concurrency', code.concurrency);
+    if (code.timeout !== undefined) checkDuration(id, 'timeout', code.timeout, 1);
+  }
   if (code.kind !== 'bolt' || Object.keys(code.state).length === 0) return;
   const keyed = ['fields', 'keyBy', 'global'];
   if (!inputs.every((input) => keyed.includes(input.grouping.kind)))
     throw new MillraceError('MR_STATE_WITHOUT_KEY', [id]);
+}
+
+function checkBatch(id: string, batch: Batch): void {
+  checkCount(id, 'batch.size', batch.size);
+  checkDuration(id, 'batch.every', batch.every, 0);
+}
+
+/** A stream kept from another build has the right name by chance only. So declaration order is topological order. */
+function checkOwn(components: ReadonlyMap<string, Component>, own: ReadonlySet<StreamId>): void {
+  for (const component of components.values()) {
+    for (const input of component.inputs) {
+      if (!own.has(input.from))
+        throw new MillraceError('MR_FOREIGN_STREAM', [placeOf(component, input), input.from.component]);
+    }
+  }
 }
 
 function checkCycles(topology: string, components: ReadonlyMap<string, Component>): void {

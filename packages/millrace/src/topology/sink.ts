@@ -26,8 +26,8 @@ export interface Sink<out W> {
   readonly mode: SinkMode;
   readonly batch: Batch;
   readonly open: (task: Task) => SinkWriter<never> | Promise<SinkWriter<never>>;
-  /** Only for the compiler. */
-  readonly writes?: W;
+  /** Only for the compiler; undefined at run time. */
+  readonly writes: W;
 }
 
 /** Only for the compiler: what a sink of T's takes. */
@@ -42,5 +42,5 @@ export function sink<I>(
 ): Sink<Takes<I>> {
   const { mode, batch } = definition;
   const open = 'open' in definition ? definition.open : () => ({ write: definition.write });
-  return { component: 'sink', mode, batch, open: open as Sink<never>['open'] };
+  return { component: 'sink', mode, batch, open: open as Sink<never>['open'], writes: undefined as never };
 }

@@ -1,10 +1,14 @@
 /** Streams and groupings: where a component's output goes, as plain data. The words and their meaning are Storm's. */
 import type { Key } from './key.ts';
 
-/** The fields of T that can be a key. A primitive has none: use keyBy. */
-export type FieldOf<T> = T extends object
+/** The fields of T that can be a key: of a union, those that all its members have. A primitive has none: use keyBy. */
+export type FieldOf<T> = [T] extends [object]
   ? { [F in keyof T]-?: T[F] extends Key ? F : never }[keyof T] & string
   : never;
+type Keyed<V> = V extends Key ? V : never;
+type KeyOfFields<T, F extends readonly (keyof T)[]> = F extends readonly [infer One extends keyof T]
+  ? Keyed<T[One]>
+  : { readonly [I in keyof F]: Keyed<T[F[I]]> };
 
 export type Grouping =
   | { readonly kind: 'shuffle' | 'localOrShuffle' | 'none' | 'all' | 'global' | 'direct' }
@@ -12,22 +16,23 @@ export type Grouping =
   | { readonly kind: 'keyBy' | 'partialKey'; readonly key: (value: never) => unknown }
   | { readonly kind: 'custom'; readonly choose: (value: never, tasks: number) => number | readonly number[] };
 
+/** Which stream of which component. */
+export interface StreamId {
+  readonly component: string;
+  readonly stream: string;
+}
+
 /** One subscription: a stream and how its tuples are spread over the subscriber's tasks. */
 export interface Input<out T, out K extends Key | undefined = Key | undefined> {
-  readonly from: { readonly component: string; readonly stream: string };
+  readonly from: StreamId;
   readonly grouping: Grouping;
   /** Only for the compiler: what arrives, and its key. */
   readonly received?: T;
   readonly key?: K;
 }
 
-interface Subscribable {
-  readonly component: string;
-  readonly stream: string;
-}
-
 /** What a component emits under one name. Each method is one of Storm's groupings, and makes an input for a bolt or sink. */
-export interface Stream<out T> extends Subscribable {
+export interface Stream<out T> extends StreamId {
   /** Round robin over the tasks, from a random start. */
   shuffle(): Input<T, undefined>;
   /** Tasks in the same worker if there are any, else shuffle. */
@@ -39,8 +44,9 @@ export interface Stream<out T> extends Subscribable {
   /** One task gets all; keyed by the empty tuple, so it may hold state. */
   global(): Input<T, readonly []>;
   /** Tuples with equal fields go to one task, in order. One field is the key itself, several make a tuple. */
-  fields<F extends FieldOf<T>>(field: F): Input<T, T[F] & Key>;
-  fields<F extends FieldOf<T>>(...fields: readonly [F, F, ...F[]]): Input<T, readonly Key[]>;
+  fields<const F extends readonly [FieldOf<T>, ...FieldOf<T>[]], K extends Key = KeyOfFields<T, F>>(
+    ...fields: F
+  ): Input<T, NoInfer<K>>;
   /** Tuples with equal keys go to one task, in order. */
   keyBy<K extends Key>(key: (value: T) => K): Input<T, K>;
   /** Each key is split over two tasks, the less used one each time: for skewed keys. No state per key. */
@@ -50,18 +56,17 @@ export interface Stream<out T> extends Subscribable {
 }
 
 /** A stream declared with `direct(schema)`: the emitter names the receiving task. */
-export interface DirectStream<out T> extends Subscribable {
+export interface DirectStream<out T> extends StreamId {
   direct(): Input<T, undefined>;
 }
 
 export type AnyStream = Stream<unknown> | DirectStream<unknown>;
 
-/** The stream `stream` of `component`, with every grouping as a method. */
-export function makeStream(component: string, stream: string): Stream<never> & DirectStream<never> {
-  const input = (grouping: Grouping): Input<never, never> => ({ from: { component, stream }, grouping });
+/** The stream `from`, with every grouping as a method. The inputs it makes hold `from` itself, which tells builds apart. */
+export function makeStream(from: StreamId): Stream<never> & DirectStream<never> {
+  const input = (grouping: Grouping): Input<never, never> => ({ from, grouping });
   return {
-    component,
-    stream,
+    ...from,
     shuffle: () => input({ kind: 'shuffle' }),
     localOrShuffle: () => input({ kind: 'localOrShuffle' }),
     none: () => input({ kind: 'none' }),

@@ -4,7 +4,6 @@ import type { Bolt, Needed } from './bolt.ts';
 import { map } from './bolt.ts';
 import type { DeclaredStream } from './emits.ts';
 import { DEFAULT_STREAM } from './emits.ts';
-import type { Key } from './key.ts';
 import type { BoltOptions, SinkOptions, SpoutOptions } from './options.ts';
 import { settings } from './options.ts';
 import type { Component, NamedInput, Plan } from './plan.ts';
@@ -13,32 +12,41 @@ import type { Schema } from './schema.ts';
 import { validate } from './schema.ts';
 import type { Sink, Takes } from './sink.ts';
 import type { Spout } from './spout.ts';
-import type { AnyStream, Input, Stream } from './stream.ts';
+import type { AnyStream, Input, Stream, StreamId } from './stream.ts';
 import { makeStream } from './stream.ts';
 
 export type Inputs = Input<unknown> | { readonly [name: string]: Input<unknown> };
-type ValueOf<In> = In extends Input<infer T> ? T : never;
-type KeyOf<In> = In extends Input<unknown, infer K> ? K : never;
+type ValueOf<In> = In extends Input<infer T> ? T : { [N in keyof In]: ValueOf<In[N]> }[keyof In];
+type KeyOf<In> = In extends Input<unknown, infer K> ? K : { [N in keyof In]: KeyOf<In[N]> }[keyof In];
 type Handler<T, K> = (value: T, time: number, key: K) => void;
-/** What a bolt must have for these inputs: one handler, or one per named input. */
+/** What a bolt must have for these inputs: one handler for all of them, or one per named input. */
 export type Execute<In> =
-  In extends Input<infer T, infer K> ? Handler<T, K> : { [N in keyof In]: Handler<ValueOf<In[N]>, KeyOf<In[N]>> };
-type Needs<In> = undefined extends KeyOf<In extends Input<unknown> ? In : In[keyof In]> ? 'no key' : Needed;
-type Sync<R> = R extends PromiseLike<unknown> ? 'an async function needs asyncBolt({ concurrency, execute })' : unknown;
+  | Handler<ValueOf<In>, KeyOf<In>>
+  | (In extends Input<unknown> ? never : { readonly [N in keyof In]: Handler<ValueOf<In[N]>, KeyOf<In[N]>> });
+type Needs<In> = undefined extends KeyOf<In> ? 'no key' : Needed;
+type Sync<R> =
+  R extends PromiseLike<unknown>
+    ? 'an async function needs asyncBolt({ concurrency, execute })'
+    : R extends Iterator<unknown>
+      ? 'a generator function needs flatMap(function* (value) { … })'
+      : unknown;
 type Plain<In, R> = ((value: ValueOf<In>, time: number, key: KeyOf<In>) => R) & Sync<R>;
-type Outputs<R> = [R] extends [void | AnyStream | { readonly [stream: string]: AnyStream }]
-  ? R
-  : Stream<Exclude<R, void | undefined>>;
+/** A bolt has its handles H; a function has none, and gives the stream of what it returns, if it returns anything. */
+type Outputs<H, R> = [unknown] extends [H]
+  ? [Exclude<R, void | undefined>] extends [never]
+    ? void
+    : Stream<Exclude<R, void | undefined>>
+  : H;
 
 export interface TopologyBuilder {
   spout<H>(id: string, spout: Spout<H>, options?: SpoutOptions): H;
   /** A bolt, or a plain function `(value, time, key) => output`, subscribed to one input or to several by name. */
-  bolt<const In extends Inputs, R>(
+  bolt<const In extends Inputs, H, R>(
     id: string,
     inputs: In,
-    bolt: Plain<In, R> | Bolt<Execute<In>, R, Needs<In>>,
+    bolt: Plain<In, R> | Bolt<Execute<In>, H, Needs<In>>,
     options?: BoltOptions,
-  ): Outputs<R>;
+  ): Outputs<H, R>;
   sink<const In extends Input<unknown>>(
     id: string,
     input: In,
@@ -74,10 +82,17 @@ export function topology<E extends Ends | void>(name: string, define: (t: Topolo
 
 function build(name: string, define: (t: TopologyBuilder) => Ends | void, config: unknown): Built {
   const components = new Map<string, Component>();
+  const own = new Set<StreamId>();
   const add = (component: Component): void => {
     checkName('component', component.id);
+    for (const { name } of component.streams) checkName(`'${component.id}': stream`, name);
     if (components.has(component.id)) throw new MillraceError('MR_DUPLICATE_COMPONENT', [name, component.id]);
     components.set(component.id, component);
+  };
+  const streamOf = (component: string, stream: string): AnyStream => {
+    const from = Object.freeze({ component, stream });
+    own.add(from);
+    return makeStream(from);
   };
   const builder = {
     spout(id: string, spout: Spout<unknown>, options: SpoutOptions = {}) {
@@ -89,7 +104,7 @@ function build(name: string, define: (t: TopologyBuilder) => Ends | void, config
         inputs: [],
         settings: settings(id, false, options),
       });
-      return handlesOf(id, spout.streams);
+      return handlesOf(id, spout.streams, streamOf);
     },
     bolt(
       id: string,
@@ -98,39 +113,66 @@ function build(name: string, define: (t: TopologyBuilder) => Ends | void, config
       options: BoltOptions = {},
     ) {
       const bolt = typeof what === 'function' ? map(what) : what;
-      const own = settings(id, false, options, bolt.tick);
-      add({ kind: 'bolt', id, streams: bolt.streams, code: bolt.code, inputs: named(inputs), settings: own });
-      return handlesOf(id, bolt.streams);
+      add({
+        kind: 'bolt',
+        id,
+        streams: bolt.streams,
+        code: bolt.code,
+        inputs: namedInputs(id, inputs),
+        settings: settings(id, false, options, bolt.tick),
+      });
+      return handlesOf(id, bolt.streams, streamOf);
     },
     sink(id: string, input: Input<unknown>, sink: Sink<never>, options: SinkOptions = {}) {
-      add({ kind: 'sink', id, streams: [], sink, inputs: named(input), settings: settings(id, true, options) });
+      add({
+        kind: 'sink',
+        id,
+        streams: [],
+        sink,
+        inputs: namedInputs(id, input),
+        settings: settings(id, true, options),
+      });
     },
     config: <T>(schema: Schema<T>): T => validate(schema, config ?? {}, `the config of topology '${name}'`),
   };
   const ends = define(builder as TopologyBuilder) ?? {};
-  checkComponents(name, components);
+  checkComponents(name, components, own);
   return { plan: planOf(name, components), components, ends };
 }
 
 /** One unnamed stream is given back as itself, several as a record. */
-function handlesOf(id: string, streams: readonly DeclaredStream[]): unknown {
-  if (streams.length === 1 && streams[0]!.name === DEFAULT_STREAM) return makeStream(id, DEFAULT_STREAM);
+function handlesOf(
+  id: string,
+  streams: readonly DeclaredStream[],
+  streamOf: (component: string, stream: string) => AnyStream,
+): unknown {
   if (streams.length === 0) return undefined;
-  return Object.fromEntries(streams.map(({ name }) => [name, makeStream(id, name)]));
+  if (streams[0]!.name === DEFAULT_STREAM) return streamOf(id, DEFAULT_STREAM);
+  return Object.fromEntries(streams.map(({ name }) => [name, streamOf(id, name)]));
 }
 
-function isInput(inputs: Inputs): inputs is Input<unknown, Key | undefined> {
-  return typeof inputs.from === 'object' && 'grouping' in inputs && 'component' in inputs.from;
+function isInput(inputs: unknown): inputs is Input<unknown> {
+  const from = (inputs as Partial<Input<unknown>> | null | undefined)?.from;
+  return typeof from?.component === 'string' && typeof (inputs as Input<unknown>).grouping?.kind === 'string';
 }
 
-function named(inputs: Inputs): readonly NamedInput[] {
-  if (inputs === undefined || inputs === null) return [];
+/** The inputs of component `id` with their names. What is no input, such as a stream without a grouping, is refused. */
+function namedInputs(id: string, inputs: Inputs): readonly NamedInput[] {
   if (isInput(inputs)) return [{ name: undefined, ...inputs }];
-  return Object.entries(inputs).map(([name, input]) => ({ name, ...input }));
+  if (typeof inputs !== 'object' || inputs === null || typeof inputs.component === 'string')
+    refuseInput(id, 'its input', inputs);
+  return Object.entries(inputs).map(([name, input]) => {
+    checkName(`'${id}': input`, name);
+    return isInput(input) ? { name, ...input } : refuseInput(id, `its input '${name}'`, input);
+  });
+}
+
+function refuseInput(id: string, option: string, got: unknown): never {
+  throw new MillraceError('MR_OPTION', [id, option, got, 'a stream with a grouping, such as readings.shuffle()']);
 }
 
 function checkName(what: string, name: unknown): asserts name is string {
-  if (typeof name !== 'string' || !/^(?!__)[A-Za-z0-9._-]{1,100}$/.test(name)) {
+  if (typeof name !== 'string' || !/^(?!__)[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name)) {
     throw new MillraceError('MR_NAME', [what, String(name)]);
   }
 }
