@@ -26,3 +26,15 @@ export const timersResource: Named<Timers> = { name: 'timers' };
 export const filesResource: Named<Files> = { name: 'files' };
 export const socketsResource: Named<Sockets> = { name: 'sockets' };
 export const stdoutResource: Named<Output> = { name: 'stdout' };
+
+/**
+ * A live view: on a terminal each section is repainted in place, below the lines that scroll by; in a pipe the lines
+ * that changed are printed plainly.
+ */
+export interface Screen {
+  /** Shows these lines as the section. Sections stand in the order in which they were first set; none removes it. */
+  set(section: string, lines: readonly string[]): void;
+  /** A line that stays, above the sections. */
+  log(line: string): void;
+}
+export const screenResource: Named<Screen> = { name: 'screen' };

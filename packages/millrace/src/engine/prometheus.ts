@@ -1,0 +1,115 @@
+/**
+ * A topology's metrics in Prometheus' text exposition format 0.0.4: base units (seconds, not milliseconds), counters
+ * that end in `_total`, latencies as summaries whose quantiles are computed here from every value. A family that a kind
+ * of component does not have (a spout executes nothing) has no series for it, rather than a zero that means nothing.
+ */
+import type { ComponentMetrics, LatencySnapshot, TopologyMetrics, TopologyState } from './running.ts';
+
+export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+type Kind = ComponentMetrics['kind'];
+type Labels = Readonly<Record<string, string>>;
+
+const STATES: readonly TopologyState[] = ['active', 'inactive', 'draining', 'completed', 'stopped', 'killed', 'failed'];
+const QUANTILES = [
+  ['0.5', 'p50'],
+  ['0.9', 'p90'],
+  ['0.99', 'p99'],
+  ['0.999', 'p999'],
+] as const;
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kinds: readonly Kind[];
+}
+const EVERY: readonly Kind[] = ['spout', 'bolt', 'sink'];
+const COUNTERS: readonly (Family & { readonly of: (c: ComponentMetrics) => number })[] = [
+  { name: 'executed', help: 'Inputs executed, values written.', kinds: ['bolt', 'sink'], of: (c) => c.executed },
+  { name: 'acked', help: 'Inputs done; of a spout: tuple trees done.', kinds: EVERY, of: (c) => c.acked },
+  { name: 'failed', help: 'Inputs failed; of a spout: tuple trees failed.', kinds: EVERY, of: (c) => c.failed },
+  { name: 'errors', help: 'Exceptions thrown by user code, each retry counted.', kinds: EVERY, of: (c) => c.errors },
+  { name: 'ledgered', help: 'Records that went to the ledger.', kinds: EVERY, of: (c) => c.ledgered },
+];
+const GAUGES: readonly (Family & { readonly of: (c: ComponentMetrics) => number })[] = [
+  { name: 'tasks', help: 'Tasks of the component.', kinds: EVERY, of: (c) => c.tasks },
+  { name: 'capacity_ratio', help: 'Share of ten seconds in user code.', kinds: EVERY, of: (c) => c.capacity },
+  { name: 'queued', help: 'Inputs waiting in front of the tasks.', kinds: ['bolt', 'sink'], of: (c) => c.queued },
+  { name: 'pending', help: 'Tuples neither acked nor failed yet.', kinds: ['spout'], of: (c) => c.pending },
+];
+const SUMMARIES: readonly (Family & { readonly of: (c: ComponentMetrics) => LatencySnapshot })[] = [
+  { name: 'execute', help: 'Time in user code per input.', kinds: ['bolt', 'sink'], of: (c) => c.execute },
+  { name: 'process', help: 'From arrival to ack of an input.', kinds: ['bolt', 'sink'], of: (c) => c.process },
+  { name: 'complete', help: 'From emit to the end of the tuple tree.', kinds: ['spout'], of: (c) => c.complete },
+  { name: 'result', help: 'From the time of the event to its write.', kinds: ['sink'], of: (c) => c.result },
+];
+
+export function prometheusText(metrics: TopologyMetrics): string {
+  const { topology, components } = metrics;
+  const lines: string[] = [];
+  const family = (name: string, type: 'counter' | 'gauge' | 'summary', help: string): void => {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+  };
+  const sample = (name: string, labels: Labels, value: number): void => {
+    lines.push(`${name}{${labelText({ topology, ...labels })}} ${numberText(value)}`);
+  };
+  const perComponent = (type: 'counter' | 'gauge', families: typeof COUNTERS): void => {
+    for (const { name, help, kinds, of } of families) {
+      const full = `millrace_${name}${type === 'counter' ? '_total' : ''}`;
+      family(full, type, help);
+      for (const c of components) if (kinds.includes(c.kind)) sample(full, { component: c.component }, of(c));
+    }
+  };
+
+  family('millrace_topology_state', 'gauge', 'One for the state that the topology is in, zero for the others.');
+  for (const state of STATES) sample('millrace_topology_state', { state }, state === metrics.state ? 1 : 0);
+  family('millrace_uptime_seconds', 'gauge', 'Time since the topology started.');
+  sample('millrace_uptime_seconds', {}, metrics.uptime / 1000);
+  for (const [what, help] of [
+    ['emitted', 'Values emitted on a stream.'],
+    ['transferred', 'Tuples delivered to the tasks that subscribe to a stream.'],
+  ] as const) {
+    family(`millrace_${what}_total`, 'counter', help);
+    for (const { component, streams } of components)
+      for (const s of streams) sample(`millrace_${what}_total`, { component, stream: s.stream }, s[what]);
+  }
+  perComponent('counter', COUNTERS);
+  perComponent('gauge', GAUGES);
+  for (const { name, help, kinds, of } of SUMMARIES) {
+    const full = `millrace_${name}_latency_seconds`;
+    family(full, 'summary', help);
+    for (const c of components) {
+      if (!kinds.includes(c.kind)) continue;
+      const { component } = c;
+      const latency = of(c);
+      for (const [quantile, key] of QUANTILES)
+        sample(full, { component, quantile }, latency.count === 0 ? Number.NaN : latency[key] / 1000);
+      sample(`${full}_sum`, { component }, latency.sum / 1000);
+      sample(`${full}_count`, { component }, latency.count);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+export interface Health {
+  readonly status: 200 | 503;
+  readonly body: { readonly healthy: boolean; readonly topology: string; readonly state: TopologyState };
+}
+
+/** Healthy while it works, rests, drains, or has done all its work; not when it failed or was stopped from outside. */
+export function health({ topology, state }: Pick<TopologyMetrics, 'topology' | 'state'>): Health {
+  const healthy = state !== 'failed' && state !== 'killed' && state !== 'stopped';
+  return { status: healthy ? 200 : 503, body: { healthy, topology, state } };
+}
+
+function labelText(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`))}"`)
+    .join(',');
+}
+
+function numberText(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (Number.isFinite(value)) return String(value);
+  return value > 0 ? '+Inf' : '-Inf';
+}
