@@ -36,13 +36,31 @@ function issueText(issue: Issue): string {
   return path === '' ? issue.message : `${path}: ${issue.message}`;
 }
 
+interface JsonSchema {
+  readonly type?: string;
+  readonly properties?: object;
+  readonly additionalProperties?: unknown;
+}
+interface JsonSchemaOptions {
+  readonly target: 'draft-2020-12';
+  readonly libraryOptions: { readonly [option: string]: unknown };
+}
+
 /**
  * The names of the fields that the schema's values have, where the schema can tell: validators that implement
- * Standard JSON Schema (zod ≥ 4.2) can, `type<T>()` cannot, and the compiler checks alone.
+ * Standard JSON Schema (zod ≥ 4.2) can. Undefined, so that the compiler checks alone, for `type<T>()`, for values that
+ * are not plain objects or may have further fields, and for types that JSON Schema has no word for.
  */
 export function fieldsOf(schema: Schema<unknown>): readonly string[] | undefined {
-  const standard = schema['~standard'] as { jsonSchema?: { output(options: { target: string }): unknown } };
-  if (standard.jsonSchema === undefined) return undefined;
-  const shape = standard.jsonSchema.output({ target: 'draft-2020-12' }) as { type?: string; properties?: object };
-  return shape.type === 'object' && shape.properties ? Object.keys(shape.properties) : undefined;
+  const { jsonSchema } = schema['~standard'] as { jsonSchema?: { output(options: JsonSchemaOptions): unknown } };
+  if (jsonSchema === undefined) return undefined;
+  let shape: JsonSchema;
+  try {
+    // Without this zod throws for an object that has a date, a bigint or a transformed field.
+    shape = jsonSchema.output({ target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } }) as JsonSchema;
+  } catch {
+    return undefined; // The interface says: throws when the type cannot be represented.
+  }
+  const { type, properties, additionalProperties = false } = shape;
+  return type === 'object' && properties && additionalProperties === false ? Object.keys(properties) : undefined;
 }

@@ -1,0 +1,64 @@
+// biome-ignore-all lint/suspicious/noThenProperty: the option's own name; it holds a word, never a function
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BoltOptions, SpoutOptions } from './options.ts';
+import { settings } from './options.ts';
+
+test('defaults: what fails is tried again and then goes to the ledger; a sink stops the topology', () => {
+  const bolt = settings('b', false, {});
+  assert.deepEqual(bolt, {
+    parallelism: 1,
+    tick: undefined,
+    maxPending: 10_000,
+    messageTimeout: 30_000,
+    queue: 1024,
+    onError: { retries: 3, backoff: 100, then: 'ledger' },
+  });
+  assert.deepEqual(settings('s', true, {}).onError, { retries: 10, backoff: 100, then: 'stop' });
+});
+
+test('what is given replaces the defaults, durations in milliseconds', () => {
+  const given = settings('b', false, {
+    parallelism: 4,
+    tick: '1m30s',
+    maxPending: 1,
+    messageTimeout: '2h',
+    queue: 10_000_000,
+    onError: { retries: 0, backoff: 0, then: 'stop' },
+  });
+  assert.deepEqual(given, {
+    parallelism: 4,
+    tick: 90_000,
+    maxPending: 1,
+    messageTimeout: 7_200_000,
+    queue: 10_000_000,
+    onError: { retries: 0, backoff: 0, then: 'stop' },
+  });
+});
+
+test("the tick given in the topology goes before the bolt's own", () => {
+  assert.equal(settings('b', false, {}, '10s').tick, 10_000);
+  assert.equal(settings('b', false, { tick: '1s' }, '10s').tick, 1000);
+});
+
+test('an option out of its range is refused with the component, the option, what arrived and what is allowed', () => {
+  const count = 'an integer from 1 to 10000000';
+  const duration = "a duration: milliseconds, or text such as '250ms', '10s', '1m30s'";
+  const cases: readonly (readonly [SpoutOptions & BoltOptions, string])[] = [
+    [{ maxPending: 0 }, `maxPending is 0, which is not ${count}`],
+    [{ maxPending: Number.NaN }, `maxPending is NaN, which is not ${count}`],
+    [{ queue: 2.5 }, `queue is 2.5, which is not ${count}`],
+    [{ queue: '1' as never }, `queue is "1", which is not ${count}`],
+    [{ messageTimeout: 0 }, 'messageTimeout is 0, which is not at least 1 ms'],
+    [{ messageTimeout: '10 sec' as never }, `messageTimeout is "10 sec", which is not ${duration}`],
+    [{ tick: 0 }, 'tick is 0, which is not at least 1 ms'],
+    [{ tick: Number.POSITIVE_INFINITY }, `tick is Infinity, which is not ${duration}`],
+    [{ onError: { retries: -1 } }, 'onError.retries is -1, which is not an integer from 0 to 1000'],
+    [{ onError: { retries: 1001 } }, 'onError.retries is 1001, which is not an integer from 0 to 1000'],
+    [{ onError: { backoff: -1 } }, `onError.backoff is -1, which is not ${duration}`],
+    [{ onError: { then: 'drop' as never } }, "onError.then is \"drop\", which is not 'ledger' or 'stop'"],
+  ];
+  for (const [options, message] of cases) {
+    assert.throws(() => settings('b', false, options), { code: 'MR_OPTION', message: `'b': ${message}` });
+  }
+});
