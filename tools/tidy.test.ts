@@ -24,7 +24,7 @@ const rules: Readonly<Record<string, (project: Project) => Problem[]>> = {
   'exports have names and types': exportForms,
   'every page has one title': titles,
   'every link of a page leads somewhere': links,
-  'decisions are numbered': decisionNumbers,
+  'each decision has a number of its own': decisionNumbers,
   'nothing is left lying about': leftOver,
   'the lock file is whole and names no host': lockFile,
 };

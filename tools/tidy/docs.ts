@@ -85,19 +85,22 @@ function anchorsOf(page: string): ReadonlySet<string> {
   );
 }
 
-/** Records of decisions are numbered without a gap or a double, so that `0007` names one of them. */
+/** No two records of decisions share a number, so that `0007` names one of them. */
 export function decisionNumbers(project: Project): Problem[] {
-  const records = [...project.files.keys()].filter((path) => /^docs\/decisions\/\d{4}-/.test(path)).sort();
-  return records.flatMap((path, index) => {
-    const wanted = String(index + 1).padStart(4, '0');
-    if (path.startsWith(`docs/decisions/${wanted}-`)) return [];
-    return [
-      {
+  const taken = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const path of [...project.files.keys()].sort()) {
+    const number = /^docs\/decisions\/(\d{4})-/.exec(path)?.[1];
+    if (number === undefined) continue;
+    const other = taken.get(number);
+    if (other !== undefined)
+      problems.push({
         place: path,
-        found: `its number is not ${wanted}, the next one`,
-        instead: `rename it to ${wanted}-….md`,
+        found: `its number is that of ${other}, too`,
+        instead: 'give it the next free number',
         because: 'a number names one decision',
-      },
-    ];
-  });
+      });
+    taken.set(number, path);
+  }
+  return problems;
 }

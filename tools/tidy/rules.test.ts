@@ -125,10 +125,13 @@ test('law 11 sees the clock, chance, timers and the disk, called or handed on', 
     "import type { Stats } from 'node:fs';",
     'export const fine = { setTimeout(ms: number) {} }.setTimeout(new Date(0).getTime());',
     'export const seam = { random: Math.random };',
+    "import { createHash, randomUUID } from 'node:crypto';",
+    "import { createHmac } from 'node:crypto';",
   ].join('\n');
   const path = `${src}/engine/loop.ts`;
   assert.deepEqual(seen(determinism(projectOf({ [path]: text }), [])), [
     `${path}:1: imports node:fs`,
+    `${path}:9: imports node:crypto`,
     `${path}:2: Date.now`,
     `${path}:2: new Date()`,
     `${path}:3: setTimeout`,
@@ -239,10 +242,12 @@ test('a link to a missing file or heading is found', () => {
   ]);
 });
 
-test('a decision whose number is taken or leaves a gap is found', () => {
+test('two decisions with one number are found', () => {
   const at = (name: string) => `docs/decisions/${name}.md`;
-  const files = { [at('0001-a')]: '', [at('0002-b')]: '', [at('0002-c')]: '' };
-  assert.deepEqual(seen(decisionNumbers(projectOf(files))), [`${at('0002-c')}: its number is not 0003, the next one`]);
+  const files = { [at('0001-a')]: '', [at('0002-b')]: '', [at('0002-c')]: '', [at('0007-d')]: '' };
+  assert.deepEqual(seen(decisionNumbers(projectOf(files))), [
+    `${at('0002-c')}: its number is that of ${at('0002-b')}, too`,
+  ]);
 });
 
 test('unfinished business, the writer’s own paths and registries are found', () => {

@@ -1,0 +1,57 @@
+/** Runs a command as a person does: watches what it prints, presses Ctrl-C when it has shown what it should, reads the exit code. */
+import { type ChildProcess, spawn } from 'node:child_process';
+
+export interface Shown {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number | null;
+}
+
+interface Wanted {
+  readonly cwd: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Interrupt when stdout matches; without it the command is left to end by itself. */
+  readonly until?: RegExp;
+  /** Milliseconds after which the command is killed and counts as stuck. */
+  readonly within: number;
+}
+
+/**
+ * The command gets a process group of its own, and the interrupt goes to the whole group, as from a terminal: npm and
+ * what npm started each get one.
+ */
+export async function runUntil(command: string, args: readonly string[], wanted: Wanted): Promise<Shown> {
+  const { cwd, env = process.env, until, within } = wanted;
+  const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  let interrupted = false;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    if (interrupted || !until?.test(stdout)) return;
+    interrupted = true;
+    signalGroup(child, 'SIGINT');
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<Shown>();
+  const said = () => `\n--- stdout\n${stdout}\n--- stderr\n${stderr}`;
+  const deadline = setTimeout(() => {
+    signalGroup(child, 'SIGKILL');
+    const waited = until && !interrupted ? `did not print ${until}` : 'did not end';
+    reject(new Error(`\`${command} ${args.join(' ')}\` ${waited} within ${within} ms${said()}`));
+  }, within);
+  child.on('error', reject);
+  child.on('close', (code) => {
+    clearTimeout(deadline);
+    if (until && !interrupted)
+      reject(new Error(`\`${command} ${args.join(' ')}\` ended with ${code} before it printed ${until}${said()}`));
+    else resolve({ stdout, stderr, code });
+  });
+  return promise;
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid !== undefined) process.kill(-child.pid, signal);
+}
