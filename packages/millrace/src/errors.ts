@@ -10,13 +10,16 @@ interface ErrorRow {
   readonly message: (...details: never[]) => string;
 }
 
+/** What arrived, as text: numbers as they are (JSON would say `null` for NaN), the rest as JSON where it can. */
+const shown = (got: unknown) =>
+  typeof got === 'number' || typeof got === 'bigint' ? String(got) : (JSON.stringify(got) ?? String(got));
 const list = (names: readonly string[]) => (names.length === 0 ? 'none' : names.map((n) => `'${n}'`).join(', '));
 
 export const ERROR_TABLE = {
   MR_DURATION: {
     retry: false,
     message: (got: unknown) =>
-      `${JSON.stringify(got)} is not a duration: write a number of milliseconds or text such as '250ms', '10s', '1m30s', '2h', '7d'`,
+      `${shown(got)} is not a duration: write a number of milliseconds or text such as '250ms', '10s', '1m30s', '2h', '7d'`,
   },
   MR_SCHEMA: {
     retry: false,
@@ -35,7 +38,7 @@ export const ERROR_TABLE = {
   MR_NAME: {
     retry: false,
     message: (what: string, got: string) =>
-      `${what} name ${JSON.stringify(got)} is not allowed: use letters, digits, '.', '_' and '-', at most 100, not starting with '__' (reserved for the system)`,
+      `${what} name ${JSON.stringify(got)} is not allowed: use letters, digits, '.', '_' and '-', at most 100, first a letter, a digit or '_'; reserved for the system are names that start with '__', and 'default' for a stream`,
   },
   MR_DUPLICATE_COMPONENT: {
     retry: false,
@@ -78,12 +81,12 @@ export const ERROR_TABLE = {
   MR_PARALLELISM: {
     retry: false,
     message: (component: string, got: unknown) =>
-      `'${component}': parallelism ${JSON.stringify(got)} is not a positive integer up to 256 (the number of key groups)`,
+      `'${component}': parallelism ${shown(got)} is not a positive integer up to 256 (the number of key groups)`,
   },
   MR_OPTION: {
     retry: false,
     message: (component: string, option: string, got: unknown, want: string) =>
-      `'${component}': ${option} is ${JSON.stringify(got) ?? String(got)}, which is not ${want}`,
+      `'${component}': ${option} is ${shown(got)}, which is not ${want}`,
   },
   MR_STATE_WITHOUT_KEY: {
     retry: false,
@@ -113,12 +116,12 @@ export const ERROR_TABLE = {
   MR_DIRECT_TASK: {
     retry: false,
     message: (component: string, task: unknown, tasks: number) =>
-      `direct emit to task ${JSON.stringify(task) ?? String(task)} of '${component}': it has the tasks 0 to ${tasks - 1}`,
+      `direct emit to task ${shown(task)} of '${component}': it has the tasks 0 to ${tasks - 1}`,
   },
   MR_CUSTOM_TASK: {
     retry: false,
     message: (component: string, task: unknown, tasks: number) =>
-      `the custom grouping of '${component}' chose task ${JSON.stringify(task) ?? String(task)}: choose 0 to ${tasks - 1}`,
+      `the custom grouping of '${component}' chose task ${shown(task)}: choose 0 to ${tasks - 1}`,
   },
   MR_EXECUTE_PROMISE: {
     retry: false,
@@ -149,6 +152,20 @@ export const ERROR_TABLE = {
     message: (component: string, ms: number) =>
       `a tuple of spout '${component}' was neither acked nor failed within its message timeout of ${ms} ms: a bolt holds it, or is slower than that`,
   },
+  MR_LEDGER: {
+    retry: true,
+    message: (component: string, cause: string) =>
+      `a record of '${component}' could not be written to the ledger: ${cause}; the topology stops, as the record would be lost otherwise`,
+  },
+  MR_SOURCE: {
+    retry: true,
+    message: (component: string, cause: string) => `spout '${component}' cannot go on: ${cause}`,
+  },
+  MR_SPLIT: {
+    retry: false,
+    message: (component: string, split: string, known: readonly string[]) =>
+      `spout '${component}' gave a record of split '${split}', which is not one of this task's: ${list(known)}`,
+  },
   MR_STALE_TUPLE: {
     retry: false,
     message: (component: string) =>
@@ -173,8 +190,8 @@ export const ERROR_TABLE = {
   },
   MR_DATA_IN_USE: {
     retry: true,
-    message: (directory: string, pid: string) =>
-      `the data directory ${directory} is in use by ${pid}: stop it with 'millrace kill --data ${directory}', or give this run a directory of its own with --data DIR`,
+    message: (lock: string) =>
+      `${lock} ('millrace kill --data DIR' stops the topology that runs on it, '--data DIR' gives a run another)`,
   },
   MR_DATA_FOREIGN: {
     retry: false,
@@ -226,11 +243,41 @@ export const ERROR_TABLE = {
   MR_LEDGER_WRITE: {
     retry: true,
     message: (path: string, entries: number, cause: string) =>
-      `the ledger ${path} could not take ${entries} entries: ${cause}; their records stay unacknowledged: make space, or make the file writable`,
+      `the ledger ${path} could not take ${entries === 1 ? 'an entry' : `${entries} entries`}: ${cause}; what it did not take stays unacknowledged: make space, or make the file writable`,
   },
   MR_STUCK: {
     retry: false,
     message: (what: string, time: number, why: string) => `${what} at virtual time ${time} ms: ${why}`,
+  },
+  MR_TOPIC_NAME: {
+    retry: false,
+    message: (got: string) =>
+      `topic name ${JSON.stringify(got)} is not allowed: use letters, digits, '.', '_' and '-', 1 to 249 of them, and neither '.' nor '..' alone`,
+  },
+  MR_TOPIC_VALUE: {
+    retry: false,
+    message: (topic: string, value: string, cause: string) =>
+      `topic '${topic}': its codec refuses the value ${value}: ${cause}`,
+  },
+  MR_TOPIC_KEY: {
+    retry: false,
+    message: (topic: string, got: string, value: string) =>
+      `topic '${topic}': the key of ${value} is ${got}: give text, bytes, or null for no key`,
+  },
+  MR_TOPIC_TIME: {
+    retry: false,
+    message: (topic: string, got: string, value: string) =>
+      `topic '${topic}': the time of ${value} is ${got}: give milliseconds since 1970, 0 or more`,
+  },
+  MR_SOCKET_FOLDER: {
+    retry: false,
+    message: (folder: string) =>
+      `${folder}, where the control socket would be, belongs to somebody else or is open to others: remove it, or choose a shorter data directory with --data DIR`,
+  },
+  MR_NO_DATA: {
+    retry: true,
+    message: (directory: string) =>
+      `there is no data directory ${directory}: run a topology first, name another directory with --data DIR, or make topics with 'millrace topics create'`,
   },
 } as const satisfies Record<string, ErrorRow>;
 
