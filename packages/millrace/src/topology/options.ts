@@ -23,6 +23,8 @@ export interface SpoutOptions extends ComponentOptions {
   readonly maxPending?: number;
   /** Queue spouts: a tuple not done after this long of silence fails. Default 30 s. */
   readonly messageTimeout?: Duration;
+  /** A source that throws is asked again, and then the topology stops; a failed record of a log spout is replayed. */
+  readonly onError?: ErrorPolicy;
 }
 export interface BoltOptions extends ComponentOptions {
   /** Overrides the bolt's own tick interval. */

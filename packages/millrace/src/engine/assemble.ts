@@ -1,0 +1,131 @@
+/** From the graph to tasks: one station per component, its tasks, and the edges between them, opened downstream first. */
+
+import type { Component, NamedInput } from '../topology/plan.ts';
+import type { Built } from '../topology/topology.ts';
+import { AsyncTask } from './async-task.ts';
+import type { Edge, EdgeTarget } from './edge.ts';
+import { makeEdge } from './edge.ts';
+import { EncodingEdge } from './encoding-edge.ts';
+import { FlatMapTask } from './flat-map-task.ts';
+import { LogSpoutTask } from './log-spout-task.ts';
+import { ManualTask } from './manual-task.ts';
+import { QueueSpoutTask } from './queue-spout-task.ts';
+import { SinkTask } from './sink-task.ts';
+import type { SpoutTask } from './spout-task.ts';
+import type { EngineTask } from './station.ts';
+import { Station } from './station.ts';
+import { SyncTask } from './sync-task.ts';
+import type { Worker } from './worker.ts';
+
+/** The stations of a topology, each after all that it subscribes to. Nothing is open yet. */
+export async function assemble(built: Built, worker: Worker, wake: () => void): Promise<readonly Station[]> {
+  const stations = new Map<string, Station>();
+  const firstIds = firstTaskIds(built);
+  for (const component of upstreamFirst(built)) {
+    const station = new Station(component, worker);
+    stations.set(component.id, station);
+    const tasksOf = (id: string) => built.components.get(id)?.settings.parallelism ?? 0;
+    await addTasks(station, firstIds.get(component.id)!, tasksOf, wake);
+    for (const input of component.inputs) connect(stations.get(input.from.component)!, station, input);
+  }
+  return [...stations.values()];
+}
+
+function upstreamFirst(built: Built): readonly Component[] {
+  const order = new Set<Component>();
+  const visit = (component: Component): void => {
+    for (const { from } of component.inputs) visit(built.components.get(from.component)!);
+    order.add(component);
+  };
+  for (const component of built.components.values()) visit(component);
+  return [...order];
+}
+
+/** Components in the order of their names, tasks numbered from 1 (Storm's numbering). */
+function firstTaskIds(built: Built): ReadonlyMap<string, number> {
+  const ids = new Map<string, number>();
+  let next = 1;
+  for (const id of [...built.components.keys()].sort()) {
+    ids.set(id, next);
+    next += built.components.get(id)!.settings.parallelism;
+  }
+  return ids;
+}
+
+async function addTasks(
+  station: Station,
+  firstId: number,
+  tasksOf: (id: string) => number,
+  wake: () => void,
+): Promise<void> {
+  const { component } = station;
+  const { parallelism } = component.settings;
+  if (component.kind === 'spout') {
+    const makeSpout = await spoutMaker(station, component, firstId, wake);
+    for (let index = 0; index < parallelism; index++) station.spouts.push(makeSpout(index));
+    station.gate.whenOpens(wake);
+    return;
+  }
+  for (let index = 0; index < parallelism; index++)
+    station.tasks.push(makeTask(station, component, index, firstId, tasksOf));
+}
+
+type SpoutComponent = Extract<Component, { readonly kind: 'spout' }>;
+
+/** Split i of a log spout belongs to task i mod parallelism: computed, never negotiated. */
+async function spoutMaker(
+  station: Station,
+  { code, settings }: SpoutComponent,
+  firstId: number,
+  wake: () => void,
+): Promise<(index: number) => SpoutTask> {
+  if (code.kind === 'queue') return (index) => new QueueSpoutTask(station, index, firstId, code, wake);
+  const splits = await code.splits(station.taskContext(0, firstId));
+  const ofTask = (index: number) => splits.filter((_, i) => i % settings.parallelism === index);
+  return (index) => new LogSpoutTask(station, index, firstId, code, ofTask(index), wake);
+}
+
+function makeTask(
+  station: Station,
+  component: Exclude<Component, SpoutComponent>,
+  index: number,
+  firstId: number,
+  tasksOf: (id: string) => number,
+): EngineTask {
+  if (component.kind === 'sink') return new SinkTask(station, index, firstId, component.sink);
+  const { code } = component;
+  switch (code.kind) {
+    case 'flatMap':
+      return new FlatMapTask(station, index, code.each as (value: unknown, time: number) => Iterable<unknown>);
+    case 'async':
+      return new AsyncTask(station, index, code);
+    case 'manual':
+      return new ManualTask(station, index, firstId, code);
+    case 'bolt':
+    case 'map':
+      return new SyncTask(station, index, firstId, tasksOf);
+  }
+}
+
+/** The edge from one output to the tasks of an input. */
+export function edgeTo(station: Station, input: NamedInput): Edge {
+  const { worker, metrics } = station;
+  const target: EdgeTarget = {
+    component: station.id,
+    ports: station.tasks.map((task) => task.port(input.name)),
+    random: worker.runtime.random,
+    reject: (cause, detail, value, time) => {
+      worker.options.log(station.id, `${detail}; given to the ledger`);
+      worker.lose({ metrics, input: input.name, cause, detail, value, time }, worker.anchor);
+    },
+  };
+  const edge = makeEdge(input.grouping, target);
+  if (!worker.options.encodeEdges) return edge;
+  return new EncodingEdge(edge, input.from.component, input.from.stream, station.freeze);
+}
+
+function connect(source: Station, station: Station, input: NamedInput): void {
+  station.gate.addUpstream(source.gate);
+  const stream = source.component.streams.findIndex(({ name }) => name === input.from.stream);
+  for (const { outputs } of [...source.tasks, ...source.spouts]) outputs[stream]!.edges.push(edgeTo(station, input));
+}

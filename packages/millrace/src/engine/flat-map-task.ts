@@ -1,0 +1,173 @@
+/**
+ * A task of `flatMap`. An array is emitted whole when the call returns. Any other iterable is pulled: each value is
+ * delivered before the next is made, and while a queue downstream is full, or others need the thread, it waits, and the
+ * inputs behind it wait in order. If it throws half-way, the retry runs it again and skips the values already given.
+ */
+import type { Key } from '../topology/key.ts';
+import type { Port } from './edge.ts';
+import { Room } from './gate.ts';
+import type { Output } from './output.ts';
+import type { Ran, Waiting } from './retrying.ts';
+import { Retrying } from './retrying.ts';
+import type { EngineTask, Station } from './station.ts';
+import type { Anchor } from './tree.ts';
+
+/** Values pulled between two looks at the clock, and how long (ms) a generator may keep the thread. */
+const PULLS = 128;
+const SLICE = 2;
+
+type Each = (value: unknown, time: number) => Iterable<unknown>;
+
+interface Arrived {
+  readonly value: unknown;
+  readonly time: number;
+  readonly key: Key | undefined;
+  readonly anchor: Anchor | undefined;
+}
+
+/** A generator under way: what is left of it, and the input that it came from once it has waited or failed. */
+interface Pull {
+  readonly iterator: Iterator<unknown>;
+  readonly value: unknown;
+  readonly time: number;
+  readonly key: Key | undefined;
+  given: number;
+  /** Values to leave out: they were given before the last failure. */
+  skip: number;
+  waiting: Waiting<FlatMapTask> | undefined;
+}
+
+export class FlatMapTask implements EngineTask, Port {
+  readonly outputs: readonly Output[];
+  readonly input = undefined;
+  readonly #station: Station;
+  readonly #output: Output;
+  readonly #each: Each;
+  readonly #retrying: Retrying<FlatMapTask>;
+  readonly #behind: Arrived[] = [];
+  readonly #room: Room;
+  #suspended = false;
+
+  constructor(station: Station, index: number, each: Each) {
+    this.#station = station;
+    this.outputs = station.makeOutputs();
+    this.#output = this.outputs[0]!;
+    this.#each = each;
+    this.#room = new Room(station.gate, station.component.settings.queue);
+    this.#retrying = new Retrying<FlatMapTask>(station, index, (input) => this.#again(input));
+  }
+
+  port(): Port {
+    return this;
+  }
+  async open(): Promise<void> {}
+  get idle(): boolean {
+    return this.queued === 0 && !this.#suspended;
+  }
+  get queued(): number {
+    return this.#retrying.waiting + this.#room.used;
+  }
+  flush(): void {}
+  async close(): Promise<void> {}
+
+  receive(value: unknown, time: number, key: Key | undefined): void {
+    if (this.#suspended) {
+      const { anchor } = this.#station.worker;
+      anchor?.hold();
+      this.#room.take();
+      this.#behind.push({ value, time, key, anchor });
+      return;
+    }
+    if (this.#retrying.waiting > 0 && this.#retrying.holdsBack(this, value, time, key)) return;
+    this.#run(value, time, key, undefined);
+  }
+
+  #again(input: Waiting<FlatMapTask>): Ran {
+    if (this.#suspended) {
+      this.#station.worker.runtime.timers.soon(() => this.#retrying.resume(input));
+      return 'suspended';
+    }
+    return this.#run(input.value, input.time, input.key, input);
+  }
+
+  #run(value: unknown, time: number, key: Key | undefined, waiting: Waiting<FlatMapTask> | undefined): Ran {
+    const { worker, metrics } = this.#station;
+    worker.stopwatch.in(metrics);
+    const pull: Pull = { iterator: NOTHING, value, time, key, given: 0, skip: waiting?.given ?? 0, waiting };
+    try {
+      const many = this.#each(value, time);
+      if (Array.isArray(many)) {
+        for (let i = pull.skip; i < many.length; i++) this.#output.add(many[i], time);
+        metrics.acked++;
+        if (this.#output.count > 0) this.#output.deliver();
+        return 'done';
+      }
+      return this.#pull({ ...pull, iterator: many[Symbol.iterator]() });
+    } catch (thrown) {
+      return this.#threw(pull, thrown);
+    }
+  }
+
+  /** Delivers value by value until the end ('done'), a throw ('failed'), or a wait ('suspended'). */
+  #pull(pull: Pull): Ran {
+    const { worker, metrics, gate } = this.#station;
+    const { clock, timers } = worker.runtime;
+    const until = clock.monotonic() + SLICE;
+    for (let pulled = 1; ; pulled++) {
+      if (gate.closed) return this.#suspend(pull, (resume) => gate.whenOpen(resume));
+      if (pulled % PULLS === 0 && clock.monotonic() > until)
+        return this.#suspend(pull, (resume) => timers.soon(resume));
+      let next: IteratorResult<unknown>;
+      try {
+        next = pull.iterator.next();
+      } catch (thrown) {
+        return this.#threw(pull, thrown);
+      }
+      if (next.done) break;
+      if (++pull.given <= pull.skip) continue;
+      this.#output.add(next.value, pull.time);
+      this.#output.deliver();
+      worker.stopwatch.in(metrics);
+    }
+    metrics.acked++;
+    return 'done';
+  }
+
+  #suspend(pull: Pull, wait: (resume: () => void) => void): Ran {
+    const { worker } = this.#station;
+    this.#suspended = true;
+    pull.waiting ??= this.#retrying.begin(this, pull.value, pull.time, pull.key);
+    const { anchor } = pull.waiting;
+    wait(() => {
+      if (worker.dead) return;
+      this.#suspended = false;
+      worker.stepAlone(anchor, () => {
+        if (this.#pull(pull) === 'done') this.#retrying.done(pull.waiting!);
+      });
+      this.#drain();
+    });
+    return 'suspended';
+  }
+
+  #threw(pull: Pull, thrown: unknown): Ran {
+    this.#output.discard();
+    pull.waiting ??= this.#retrying.begin(this, pull.value, pull.time, pull.key);
+    pull.waiting.given = Math.max(pull.given, pull.skip);
+    this.#retrying.failed(pull.waiting, thrown);
+    return 'failed';
+  }
+
+  /** The inputs that came while a generator was suspended, in order. */
+  #drain(): void {
+    const { worker } = this.#station;
+    while (!this.#suspended && this.#behind.length > 0) {
+      const { value, time, key, anchor } = this.#behind.shift()!;
+      worker.stepAlone(anchor, () => this.receive(value, time, key));
+      this.#room.give();
+      anchor?.release();
+    }
+    worker.progress();
+  }
+}
+
+const NOTHING: Iterator<unknown> = [][Symbol.iterator]();

@@ -1,0 +1,299 @@
+/**
+ * A task of a log spout: reads its splits, follows each record's tree, replays what failed, and notes, per split, the
+ * position below which everything is done. At-most-once notes the position first, durably, and only then sends off.
+ */
+import { MillraceError, messageOf } from '../errors.ts';
+import { entryId } from '../ledger/entry-id.ts';
+import type { LogReader, LogTask, Position, SpoutCode } from '../topology/spout.ts';
+import type { Task } from '../topology/task.ts';
+import type { Metrics } from './metrics.ts';
+import type { Output } from './output.ts';
+import { LogRoot, Split } from './split.ts';
+import type { SpoutTask } from './spout-task.ts';
+import type { Station } from './station.ts';
+import type { TreeOwner } from './tree.ts';
+
+type LogCode = Extract<SpoutCode, { readonly kind: 'log' }>;
+
+/** Records asked of the source at once. */
+const BATCH = 256;
+
+export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
+  readonly outputs: readonly Output[];
+  readonly #station: Station;
+  readonly #metrics: Metrics;
+  readonly #index: number;
+  readonly #code: LogCode;
+  readonly #wake: () => void;
+  readonly #splits: readonly Split[];
+  readonly #context: Task;
+  /** At-least-once: trees are followed, and what fails is replayed. */
+  readonly #tracks: boolean;
+  readonly #maxPending: number;
+  #reader: LogReader | undefined;
+  /** Taken from the source, not sent off yet: from `#sent` on. */
+  #batch: LogRoot[] = [];
+  #sent = 0;
+  #pending = 0;
+  #ready = true;
+  #active = true;
+  #committing = false;
+  #over = false;
+  #failures = 0;
+
+  constructor(
+    station: Station,
+    index: number,
+    firstId: number,
+    code: LogCode,
+    splits: readonly string[],
+    wake: () => void,
+  ) {
+    this.#station = station;
+    this.#metrics = station.metrics;
+    this.#index = index;
+    this.#code = code;
+    this.#wake = wake;
+    this.outputs = station.makeOutputs();
+    this.#splits = splits.map((name) => new Split(station.id, name));
+    this.#context = station.taskContext(index, firstId);
+    this.#tracks = station.worker.options.guarantee === 'at-least-once';
+    this.#maxPending = station.component.settings.maxPending;
+  }
+
+  get exhausted(): boolean {
+    return (this.#over || this.#splits.every((s) => s.ended)) && this.queued === 0;
+  }
+  get pending(): number {
+    return this.#pending;
+  }
+  get queued(): number {
+    return this.#batch.length - this.#sent;
+  }
+
+  async open(): Promise<void> {
+    const byName = new Map(this.#splits.map((split) => [split.name, split]));
+    let last: Split | undefined;
+    const splitOf = (name: string): Split => {
+      if (last?.name === name) return last;
+      last = byName.get(name);
+      if (last === undefined) throw new MillraceError('MR_SPLIT', [this.#station.id, name, [...byName.keys()]]);
+      return last;
+    };
+    const context: LogTask<unknown> = {
+      ...this.#context,
+      splits: [...byName.keys()],
+      wake: () => this.#woken(),
+      end: () => {
+        this.#over = true;
+        this.#woken();
+      },
+      endSplit: (split) => {
+        splitOf(split).ended = true;
+        this.#woken();
+      },
+      emit: (split, position, next, value, time) => {
+        const root = new LogRoot(this, splitOf(split), position, next, value, time);
+        this.#track(root);
+        this.#batch.push(root);
+      },
+      reject: (split, position, next, rejected) => this.#reject(splitOf(split), position, next, rejected),
+    };
+    this.#reader = await this.#code.open(context as never);
+    for (const split of this.#splits) this.#reader.seek(split.name, undefined);
+  }
+
+  activate(): void {
+    this.#active = true;
+  }
+  deactivate(): void {
+    this.#active = false;
+  }
+
+  poll(): boolean {
+    const { gate, worker } = this.#station;
+    if (worker.dead || this.#committing || gate.closed) return false;
+    if (this.queued === 0 && !this.#take()) return false;
+    if (this.#committing) return false;
+    this.#sendBatch();
+    return this.queued === 0 ? this.#ready && this.#active : !gate.closed;
+  }
+
+  /** Asks the source for a batch. False: nothing came. */
+  #take(): boolean {
+    this.#batch.length = 0;
+    this.#sent = 0;
+    const room = this.#maxPending - this.#pending;
+    if (!this.#active || !this.#ready || this.#over || room <= 0) return false;
+    this.#station.worker.stopwatch.in(this.#metrics);
+    try {
+      this.#ready = this.#reader!.next(Math.min(room, BATCH));
+      this.#failures = 0;
+    } catch (thrown) {
+      this.#sourceFailed(thrown);
+      return false;
+    }
+    if (this.#tracks) this.#pauseLongSplits();
+    else this.#commitFirst();
+    return this.#batch.length > 0;
+  }
+
+  #track(root: LogRoot): void {
+    const { split } = root;
+    split.taken = root.next;
+    if (!this.#tracks) return;
+    split.track(root);
+    this.#pending++;
+  }
+
+  /** One record that does not end holds its split's position: what is done behind it is bounded as well. */
+  #pauseLongSplits(): void {
+    for (const split of this.#splits) {
+      if (split.paused || split.span < this.#maxPending) continue;
+      split.paused = true;
+      this.#reader!.pause(split.name);
+    }
+  }
+
+  /** At-most-once: what is about to be sent must never be read again. */
+  #commitFirst(): void {
+    const positions = this.#moved((split) => split.taken);
+    if (positions.size === 0) return;
+    this.#committing = true;
+    this.#reader!.commit(positions).then(
+      () => {
+        this.#noted(positions);
+        this.#committing = false;
+        this.#wake();
+      },
+      (thrown: unknown) => this.#station.worker.fail(this.#sourceError(thrown)),
+    );
+  }
+
+  #sendBatch(): void {
+    const { worker, gate } = this.#station;
+    const batch = this.#batch;
+    while (this.#sent < batch.length && !gate.closed && !worker.dead) this.#send(batch[this.#sent++]!);
+  }
+
+  #send(root: LogRoot): void {
+    const { worker } = this.#station;
+    const output = this.outputs[0]!;
+    root.since = worker.stopwatch.now;
+    worker.anchor = root;
+    output.add(root.value, root.time);
+    output.deliver();
+    root.release();
+    worker.anchor = undefined;
+  }
+
+  finished(root: LogRoot): void {
+    const { worker } = this.#station;
+    if (worker.dead || !this.#tracks) return;
+    if (root.failed) return this.#failed(root);
+    this.#metrics.acked++;
+    worker.stopwatch.completed(this.#metrics, root.since);
+    root.done = true;
+    this.#pending--;
+    const { split } = root;
+    split.advance();
+    if (split.paused && split.span * 2 <= this.#maxPending) {
+      split.paused = false;
+      this.#reader!.resume(split.name);
+      this.#woken();
+    }
+    if (this.#pending === 0 || this.#pending === this.#maxPending - 1) this.#wake();
+    worker.progress();
+  }
+  touched(): void {}
+
+  /** Replays a record whose tree failed, by the component's policy; in the end it goes to the ledger. */
+  #failed(root: LogRoot): void {
+    const { worker, component } = this.#station;
+    this.#metrics.failed++;
+    root.attempt++;
+    const wait = this.#station.backoff(root.attempt);
+    const error = this.#station.userError(this.#index, root.cause, root.value);
+    if (wait !== undefined) {
+      worker.options.log(component.id, `${error.message}; replay ${root.attempt} in ${wait} ms`);
+      worker.runtime.timers.after(wait, () => this.#replay(root));
+      return;
+    }
+    if (component.settings.onError.then === 'stop') return worker.fail(error);
+    root.replay(root.since);
+    const { value, time } = root;
+    worker.lose({ metrics: this.#metrics, input: undefined, cause: 'error', detail: error.message, value, time }, root);
+    root.release();
+  }
+
+  #replay(root: LogRoot): void {
+    const { worker, gate } = this.#station;
+    if (worker.dead) return;
+    if (gate.closed) return gate.whenOpen(() => this.#replay(root));
+    root.replay(worker.stopwatch.now);
+    this.#send(root);
+    worker.stopwatch.stop();
+    worker.progress();
+  }
+
+  #reject(split: Split, position: Position, next: Position, rejected: Parameters<LogTask<unknown>['reject']>[3]): void {
+    const { worker, id: component } = this.#station;
+    const root = new LogRoot(this, split, position, next, rejected.payload, 0);
+    root.since = worker.stopwatch.now;
+    this.#track(root);
+    this.#metrics.ledgered++;
+    const { clock } = worker.runtime;
+    const { cause, detail, payload } = rejected;
+    const id = entryId(root.origin, component, 0, cause);
+    const at = clock.now();
+    const common = { id, at, topology: worker.topology, component, input: undefined, time: at };
+    worker.record({ ...common, cause, detail, origin: root.origin, encoding: 'record', payload }, root);
+    root.release();
+  }
+
+  async commit(): Promise<void> {
+    if (!this.#tracks) return;
+    const positions = this.#moved((split) => split.done);
+    if (positions.size === 0) return;
+    await this.#reader!.commit(positions);
+    this.#noted(positions);
+  }
+
+  /** The positions that the source has not noted yet. */
+  #moved(positionOf: (split: Split) => Position | undefined): ReadonlyMap<string, Position> {
+    const positions = new Map<string, Position>();
+    for (const split of this.#splits) {
+      const position = positionOf(split);
+      if (position !== undefined && position !== split.committed) positions.set(split.name, position);
+    }
+    return positions;
+  }
+
+  #noted(positions: ReadonlyMap<string, Position>): void {
+    for (const split of this.#splits) split.committed = positions.get(split.name) ?? split.committed;
+  }
+
+  async close(): Promise<void> {
+    await this.#reader?.close?.();
+  }
+
+  #woken(): void {
+    this.#ready = true;
+    this.#wake();
+  }
+
+  /** The source itself threw: asked again after its backoff, and after the last retry the topology stops. */
+  #sourceFailed(thrown: unknown): void {
+    const { worker, component } = this.#station;
+    this.#metrics.errors++;
+    const wait = this.#station.backoff(++this.#failures);
+    if (wait === undefined) return worker.fail(this.#sourceError(thrown));
+    this.#ready = false;
+    worker.options.log(component.id, `${messageOf(thrown)}; asking the source again in ${wait} ms`);
+    worker.runtime.timers.after(wait, () => this.#woken());
+  }
+
+  #sourceError(thrown: unknown): MillraceError {
+    return new MillraceError('MR_SOURCE', [this.#station.id, messageOf(thrown)], thrown);
+  }
+}

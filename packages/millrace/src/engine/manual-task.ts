@@ -1,0 +1,225 @@
+/**
+ * A task of a manual bolt: it keeps its tuples and acks or fails each by itself, now or later, also from a promise. What
+ * it emits is anchored to the tuples it names. What it emits, acks and fails while `execute`, `tick` or `flush` runs
+ * takes effect when that returns; if it throws, none of it does, and the tuple that was being executed fails.
+ */
+import { MillraceError } from '../errors.ts';
+import type { BoltCode, Lifecycle, Tuple } from '../topology/bolt.ts';
+import type { Key } from '../topology/key.ts';
+import type { Port } from './edge.ts';
+import { Room } from './gate.ts';
+import type { Output } from './output.ts';
+import { byStream } from './output.ts';
+import type { EngineTask, Station } from './station.ts';
+import { Ticker } from './ticker.ts';
+import type { Anchor } from './tree.ts';
+import { anchorOf } from './tree.ts';
+
+type ManualCode = Extract<BoltCode, { readonly kind: 'manual' }>;
+type Prepared = Lifecycle & { readonly execute: (tuple: Tuple<never>) => void; readonly flush: () => void };
+
+/** Something that user code asked for: done when it returns, or dropped when it throws. */
+interface Effect {
+  readonly apply: () => void;
+  readonly drop?: () => void;
+}
+
+class HeldTuple implements Tuple<unknown> {
+  readonly value: unknown;
+  readonly time: number;
+  readonly key: Key | undefined;
+  readonly source: string;
+  readonly #anchor: Anchor | undefined;
+  readonly #since: number;
+  #open = true;
+
+  constructor(
+    value: unknown,
+    time: number,
+    key: Key | undefined,
+    source: string,
+    anchor: Anchor | undefined,
+    since: number,
+  ) {
+    this.value = value;
+    this.time = time;
+    this.key = key;
+    this.source = source;
+    this.#anchor = anchor;
+    this.#since = since;
+  }
+  static isOpen(tuple: HeldTuple): boolean {
+    return tuple.#open;
+  }
+  static anchorOf(tuple: HeldTuple): Anchor | undefined {
+    return tuple.#anchor;
+  }
+  /** Ends it, once; gives back when it had arrived. */
+  static close(tuple: HeldTuple): number {
+    tuple.#open = false;
+    return tuple.#since;
+  }
+}
+
+export class ManualTask implements EngineTask {
+  readonly outputs: readonly Output[];
+  readonly #station: Station;
+  readonly #index: number;
+  readonly #code: Prepared;
+  readonly #room: Room;
+  readonly #ticker: Ticker | undefined;
+  #effects: Effect[] | undefined;
+  #flushing = false;
+
+  constructor(station: Station, index: number, firstId: number, code: ManualCode) {
+    this.#station = station;
+    this.#index = index;
+    this.#room = new Room(station.gate, station.component.settings.queue);
+    this.outputs = station.makeOutputs();
+    this.#code = code.prepare({
+      ...station.taskContext(index, firstId),
+      emit: this.#emitters(),
+      ack: (tuple: Tuple<unknown>) => this.#effect({ apply: () => this.#finish(tuple, undefined) }),
+      fail: (tuple: Tuple<unknown>, cause?: unknown) =>
+        this.#effect({ apply: () => this.#finish(tuple, { cause: cause ?? new Error(`failed by '${station.id}'`) }) }),
+      resetTimeout: (tuple: Tuple<unknown>) => HeldTuple.anchorOf(this.#open(tuple))?.touch(),
+    } as never);
+    this.#ticker = Ticker.for(station, this.#code, (time) => this.#run(() => this.#code.tick!(time)));
+  }
+
+  port(input: string | undefined): Port {
+    const { inputs } = this.#station.component;
+    const source = inputs.find((i) => i.name === input)!.from.component;
+    return { receive: (value, time, key) => this.#receive(value, time, key, source) };
+  }
+  async open(): Promise<void> {
+    this.#ticker?.start();
+  }
+  /** What it holds is given on by `flush`; nothing else ever waits here. */
+  get idle(): boolean {
+    return true;
+  }
+  get queued(): number {
+    return this.#room.used;
+  }
+  flush(): void {
+    this.#run(() => this.#code.flush());
+  }
+  async close(): Promise<void> {
+    this.#ticker?.stop();
+    this.#code.cleanup?.();
+  }
+
+  #receive(value: unknown, time: number, key: Key | undefined, source: string): void {
+    const { worker, metrics } = this.#station;
+    const { anchor } = worker;
+    anchor?.hold();
+    this.#room.take();
+    const tuple = new HeldTuple(value, time, key, source, anchor, worker.runtime.clock.monotonic());
+    worker.stopwatch.in(metrics);
+    const failed = this.#collect(() => this.#code.execute(tuple as unknown as Tuple<never>), value);
+    if (failed !== undefined && HeldTuple.isOpen(tuple)) this.#finish(tuple, { cause: failed });
+    if (this.#room.isFull) this.#flushSoon();
+  }
+
+  /** At its bound the bolt is asked to give on what it holds: its batch may be larger than what may wait here. */
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const { worker } = this.#station;
+    worker.runtime.timers.soon(() => {
+      this.#flushing = false;
+      if (!worker.dead && this.#room.isFull) this.flush();
+    });
+  }
+
+  /** A step of its own: a tick or a flush. */
+  #run(run: () => void): void {
+    const { worker, metrics } = this.#station;
+    worker.stepAlone(undefined, () => {
+      worker.stopwatch.in(metrics);
+      this.#collect(run, '(tick or flush)');
+    });
+  }
+
+  /** Runs user code, and then what it asked for, or nothing of it when it threw: then gives back the error. */
+  #collect(run: () => void, value: unknown): MillraceError | undefined {
+    const { worker, component, metrics } = this.#station;
+    const outer = worker.anchor;
+    const effects: Effect[] = [];
+    this.#effects = effects;
+    try {
+      run();
+    } catch (thrown) {
+      for (const effect of effects) effect.drop?.();
+      metrics.errors++;
+      const error = this.#station.userError(this.#index, thrown, value);
+      if (component.settings.onError.then === 'stop') worker.fail(error);
+      else worker.options.log(component.id, error.message);
+      return error;
+    } finally {
+      this.#effects = undefined;
+    }
+    for (const effect of effects) effect.apply();
+    worker.anchor = outer;
+    return undefined;
+  }
+
+  /** While user code runs effects are collected; from a promise or a callback each is a step of its own. */
+  #effect(effect: Effect): void {
+    const { worker } = this.#station;
+    if (worker.dead) return;
+    if (this.#effects !== undefined) this.#effects.push(effect);
+    else worker.stepAlone(undefined, effect.apply);
+  }
+
+  #open(tuple: Tuple<unknown>): HeldTuple {
+    if (tuple instanceof HeldTuple && HeldTuple.isOpen(tuple)) return tuple;
+    throw new MillraceError('MR_STALE_TUPLE', [this.#station.id]);
+  }
+
+  #finish(tuple: Tuple<unknown>, failed: { readonly cause: unknown } | undefined): void {
+    const { worker, metrics } = this.#station;
+    const held = this.#open(tuple);
+    metrics.process.record(worker.runtime.clock.monotonic() - HeldTuple.close(held));
+    const anchor = HeldTuple.anchorOf(held);
+    if (failed === undefined) metrics.acked++;
+    else {
+      metrics.failed++;
+      anchor?.fail(failed.cause);
+    }
+    this.#room.give();
+    anchor?.release();
+    worker.progress();
+  }
+
+  #emitters(): unknown {
+    const send = (
+      output: Output,
+      value: unknown,
+      anchors: readonly Tuple<unknown>[],
+      time: number | undefined,
+      task?: number,
+    ) => {
+      const held = anchors.map((tuple) => this.#open(tuple));
+      const at = time ?? held[0]?.time ?? this.#station.worker.runtime.clock.now();
+      const anchor = anchorOf(held.map(HeldTuple.anchorOf));
+      // The hold keeps the tree open when the tuple is acked before the emit takes effect.
+      anchor?.hold();
+      const apply = () => {
+        this.#station.worker.anchor = anchor;
+        output.add(value, at, task);
+        output.deliver();
+        anchor?.release();
+      };
+      this.#effect({ apply, drop: () => anchor?.release() });
+    };
+    const emitters = this.outputs.map((output) =>
+      output.direct
+        ? (task: number, value: unknown, anchors: readonly Tuple<unknown>[], time?: number) =>
+            send(output, value, anchors, time, task)
+        : (value: unknown, anchors: readonly Tuple<unknown>[], time?: number) => send(output, value, anchors, time),
+    );
+    return byStream(this.#station.component.streams, emitters as readonly ((...args: never[]) => void)[]);
+  }
+}

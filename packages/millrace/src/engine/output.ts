@@ -1,0 +1,60 @@
+/** One stream of one task: what was emitted during the current step, and the edges that it is delivered to. */
+import type { DeclaredStream } from '../topology/emits.ts';
+import { DEFAULT_STREAM } from '../topology/emits.ts';
+import type { Edge } from './edge.ts';
+import type { StreamMetrics } from './metrics.ts';
+
+/** What user code gets as `emit`: the function itself for the one unnamed stream, a record for named ones. */
+export function byStream<F>(
+  streams: readonly DeclaredStream[],
+  emitters: readonly F[],
+): F | { readonly [stream: string]: F } {
+  if (streams.length === 1 && streams[0]!.name === DEFAULT_STREAM) return emitters[0]!;
+  return Object.fromEntries(streams.map(({ name }, i) => [name, emitters[i]!]));
+}
+
+/** Above this many values in one step the buffers are given back to the collector. */
+const KEEP = 1024;
+
+export class Output {
+  values: unknown[] = [];
+  times: number[] = [];
+  /** For direct streams: the receiving task of each value. */
+  tasks: number[] = [];
+  count = 0;
+  readonly direct: boolean;
+  readonly metrics: StreamMetrics;
+  readonly edges: Edge[] = [];
+  readonly #freeze: (<T>(value: T) => T) | undefined;
+
+  constructor(metrics: StreamMetrics, direct: boolean, freeze: (<T>(value: T) => T) | undefined) {
+    this.metrics = metrics;
+    this.direct = direct;
+    this.#freeze = freeze;
+  }
+
+  add(value: unknown, time: number, task = 0): void {
+    const at = this.count++;
+    this.values[at] = this.#freeze === undefined ? value : this.#freeze(value);
+    this.times[at] = time;
+    if (this.direct) this.tasks[at] = task;
+  }
+
+  /** Hands on all that was emitted, in order. A topology has no cycle, so nothing is added meanwhile. */
+  deliver(): void {
+    const { count, edges, metrics } = this;
+    metrics.emitted += count;
+    for (let e = 0; e < edges.length; e++) metrics.transferred += edges[e]!.send(this);
+    this.discard();
+  }
+
+  /** Forgets all that was emitted: the step failed. */
+  discard(): void {
+    if (this.count > KEEP) {
+      this.values = [];
+      this.times = [];
+      this.tasks = [];
+    }
+    this.count = 0;
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * A task of a queue spout: what it emits is sent off in order while there is room, and each tuple with a message id ends
+ * with exactly one `ack` or `fail`. A tuple that stays silent for its message timeout fails: within [T, 2T], as in
+ * Storm. At-most-once acks when a tuple is sent off.
+ */
+import { MillraceError, messageOf } from '../errors.ts';
+import type { Origin } from '../ledger/ledger.ts';
+import type { MessageId, QueueReader, SpoutCode } from '../topology/spout.ts';
+import type { Task } from '../topology/task.ts';
+import type { Metrics } from './metrics.ts';
+import type { Output } from './output.ts';
+import { byStream } from './output.ts';
+import type { SpoutTask } from './spout-task.ts';
+import type { Station } from './station.ts';
+import type { TreeOwner } from './tree.ts';
+import { Root } from './tree.ts';
+
+type QueueCode = Extract<SpoutCode, { readonly kind: 'queue' }>;
+
+class QueueRoot extends Root {
+  readonly spout: string;
+  readonly id: MessageId | undefined;
+  /** Timed out: the spout has been told, and what comes later counts no more. */
+  over = false;
+  readonly #owner: TreeOwner<QueueRoot>;
+
+  constructor(owner: TreeOwner<QueueRoot>, spout: string, id: MessageId | undefined, since: number) {
+    super(since);
+    this.#owner = owner;
+    this.spout = spout;
+    this.id = id;
+  }
+  get origin(): Origin | undefined {
+    return this.id === undefined ? undefined : { spout: this.spout, split: String(this.id), position: 0 };
+  }
+  touch(): void {
+    if (this.id !== undefined) this.#owner.touched(this);
+  }
+  protected end(): void {
+    if (this.id !== undefined && !this.over) this.#owner.finished(this);
+  }
+}
+
+interface Emitted {
+  readonly output: Output;
+  readonly value: unknown;
+  readonly time: number;
+  readonly id: MessageId | undefined;
+  readonly task: number | undefined;
+}
+
+export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
+  readonly outputs: readonly Output[];
+  readonly #station: Station;
+  readonly #metrics: Metrics;
+  readonly #code: QueueCode;
+  readonly #wake: () => void;
+  readonly #context: Task;
+  readonly #tracks: boolean;
+  #reader: QueueReader | undefined;
+  #emitted: Emitted[] = [];
+  #sent = 0;
+  #young = new Set<QueueRoot>();
+  #old = new Set<QueueRoot>();
+  #cancelTimer: (() => void) | undefined;
+  #ready = true;
+  #active = true;
+  #over = false;
+  #failures = 0;
+
+  constructor(station: Station, index: number, firstId: number, code: QueueCode, wake: () => void) {
+    this.#station = station;
+    this.#metrics = station.metrics;
+    this.#code = code;
+    this.#wake = wake;
+    this.outputs = station.makeOutputs();
+    this.#context = station.taskContext(index, firstId);
+    this.#tracks = station.worker.options.guarantee === 'at-least-once';
+  }
+
+  get exhausted(): boolean {
+    return this.#over && this.queued === 0;
+  }
+  get pending(): number {
+    return this.#young.size + this.#old.size;
+  }
+  get queued(): number {
+    return this.#emitted.length - this.#sent;
+  }
+
+  async open(): Promise<void> {
+    const context = {
+      ...this.#context,
+      emit: this.#emitters(),
+      wake: () => this.#woken(),
+      end: () => {
+        this.#over = true;
+        this.#woken();
+      },
+    };
+    this.#reader = await this.#code.open(context as never);
+  }
+
+  activate(): void {
+    this.#active = true;
+    this.#reader?.activate?.();
+  }
+  deactivate(): void {
+    this.#active = false;
+    this.#reader?.deactivate?.();
+  }
+
+  poll(): boolean {
+    const { gate, worker } = this.#station;
+    if (worker.dead || gate.closed) return false;
+    if (this.queued === 0) this.#take();
+    if (this.queued === 0) return false;
+    this.#sendEmitted();
+    return this.queued === 0 ? this.#ready && this.#active : !gate.closed;
+  }
+
+  #take(): void {
+    this.#emitted = [];
+    this.#sent = 0;
+    const { maxPending } = this.#station.component.settings;
+    if (!this.#active || !this.#ready || this.#over || this.pending >= maxPending) return;
+    this.#call(() => {
+      this.#ready = this.#reader!.nextTuple() !== false;
+    });
+    // Nothing given and nothing said: asked again after the other tasks and the event loop have had their turn.
+    if (this.#ready && this.queued === 0) this.#wake();
+  }
+
+  #sendEmitted(): void {
+    const { worker, gate } = this.#station;
+    while (this.#sent < this.#emitted.length && !gate.closed && !worker.dead) this.#send(this.#emitted[this.#sent++]!);
+  }
+
+  #send({ output, value, time, id, task }: Emitted): void {
+    const { worker } = this.#station;
+    const tracked = this.#tracks ? id : undefined;
+    if (tracked === undefined && id !== undefined) this.#call(() => this.#reader!.ack?.(id));
+    const root = new QueueRoot(this, this.#station.id, tracked, worker.stopwatch.now);
+    if (tracked !== undefined) this.#enter(root);
+    worker.anchor = root;
+    output.add(value, time, task);
+    output.deliver();
+    root.release();
+    worker.anchor = undefined;
+  }
+
+  finished(root: QueueRoot): void {
+    const { worker } = this.#station;
+    if (worker.dead) return;
+    this.#leave(root);
+    if (root.failed) return this.#failed(root, root.cause);
+    this.#metrics.acked++;
+    worker.stopwatch.completed(this.#metrics, root.since);
+    this.#call(() => this.#reader!.ack?.(root.id!));
+    this.#left();
+  }
+
+  touched(root: QueueRoot): void {
+    if (this.#old.delete(root)) this.#young.add(root);
+  }
+
+  #failed(root: QueueRoot, cause: unknown): void {
+    this.#metrics.failed++;
+    this.#station.worker.options.log(this.#station.id, `tuple ${JSON.stringify(root.id)} failed: ${messageOf(cause)}`);
+    this.#call(() => this.#reader!.fail?.(root.id!));
+    this.#left();
+  }
+
+  #left(): void {
+    const { settings } = this.#station.component;
+    if (this.pending === 0 || this.pending === settings.maxPending - 1) this.#wake();
+    this.#station.worker.progress();
+  }
+
+  #enter(root: QueueRoot): void {
+    this.#young.add(root);
+    this.#cancelTimer ??= this.#station.worker.runtime.timers.after(
+      this.#station.component.settings.messageTimeout,
+      () => this.#rotate(),
+    );
+  }
+  #leave(root: QueueRoot): void {
+    if (!this.#young.delete(root)) this.#old.delete(root);
+  }
+
+  /** Every T: what was old has been silent for T at least and 2T at most, and fails. */
+  #rotate(): void {
+    const { worker, component, id } = this.#station;
+    if (worker.dead) return;
+    const late = this.#old;
+    this.#old = this.#young;
+    this.#young = new Set();
+    const { messageTimeout } = component.settings;
+    this.#cancelTimer =
+      this.#old.size > 0 ? worker.runtime.timers.after(messageTimeout, () => this.#rotate()) : undefined;
+    for (const root of late) {
+      root.over = true;
+      this.#failed(root, new MillraceError('MR_MESSAGE_TIMEOUT', [id, messageTimeout]));
+    }
+  }
+
+  async commit(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#cancelTimer?.();
+    await this.#reader?.close?.();
+  }
+
+  #woken(): void {
+    this.#ready = true;
+    this.#wake();
+  }
+
+  /** Runs the spout's code. If it throws it is called again after its backoff, and after the last retry the topology stops. */
+  #call(run: () => void): void {
+    const { worker, component, id } = this.#station;
+    worker.stopwatch.in(this.#metrics);
+    try {
+      run();
+      this.#failures = 0;
+    } catch (thrown) {
+      this.#metrics.errors++;
+      const wait = this.#station.backoff(++this.#failures);
+      if (wait === undefined) return worker.fail(new MillraceError('MR_SOURCE', [id, messageOf(thrown)], thrown));
+      this.#ready = false;
+      worker.options.log(component.id, `${messageOf(thrown)}; asking the source again in ${wait} ms`);
+      worker.runtime.timers.after(wait, () => this.#woken());
+    }
+  }
+
+  #emitters(): unknown {
+    const { clock } = this.#station.worker.runtime;
+    const add = (output: Output, value: unknown, id?: MessageId, time: number = clock.now(), task?: number) => {
+      this.#emitted.push({ output, value, time, id, task });
+      if (this.#emitted.length === this.#sent + 1) this.#wake();
+    };
+    const emitters = this.outputs.map((output) =>
+      output.direct
+        ? (task: number, value: unknown, id?: MessageId, time?: number) => add(output, value, id, time, task)
+        : (value: unknown, id?: MessageId, time?: number) => add(output, value, id, time),
+    );
+    return byStream(this.#station.component.streams, emitters as readonly ((...args: never[]) => void)[]);
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * A task of a sink: collects a batch, writes one batch at a time, and only then lets go of the trees in it. While a
+ * write is under way the next batch fills; when that is full as well, the sources wait. A write that fails is tried
+ * again whole, by the sink's policy.
+ */
+import { milliseconds } from '../duration.ts';
+import type { Sink, SinkWriter } from '../topology/sink.ts';
+import type { Port } from './edge.ts';
+import { Room } from './gate.ts';
+import type { Output } from './output.ts';
+import type { EngineTask, Station } from './station.ts';
+import type { Anchor } from './tree.ts';
+import { shown } from './worker.ts';
+
+class Batch {
+  readonly values: unknown[] = [];
+  readonly times: number[] = [];
+  readonly anchors: (Anchor | undefined)[] = [];
+  /** Monotonic milliseconds when its first value came. */
+  since = 0;
+}
+
+export class SinkTask implements EngineTask, Port {
+  readonly outputs: readonly Output[] = [];
+  readonly #station: Station;
+  readonly #sink: Sink<never>;
+  readonly #index: number;
+  readonly #firstId: number;
+  readonly #every: number;
+  readonly #room: Room;
+  #writer: SinkWriter<unknown> | undefined;
+  #filling = new Batch();
+  #writing: Batch | undefined;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(station: Station, index: number, firstId: number, sink: Sink<never>) {
+    this.#station = station;
+    this.#sink = sink;
+    this.#index = index;
+    this.#firstId = firstId;
+    this.#every = milliseconds(sink.batch.every);
+    this.#room = new Room(station.gate, 2 * sink.batch.size);
+  }
+
+  port(): Port {
+    return this;
+  }
+  async open(): Promise<void> {
+    this.#writer = (await this.#sink.open(
+      this.#station.taskContext(this.#index, this.#firstId),
+    )) as SinkWriter<unknown>;
+  }
+  /** A batch that only waits for its time or size is no work under way; `flush` writes it. */
+  get idle(): boolean {
+    return this.#writing === undefined;
+  }
+  get queued(): number {
+    return this.#room.used;
+  }
+  flush(): void {
+    if (this.#writing === undefined && this.#filling.values.length > 0) this.#write();
+  }
+  async close(): Promise<void> {
+    this.#cancelTimer?.();
+    await this.#writer?.close?.();
+  }
+
+  receive(value: unknown, time: number): void {
+    const { worker } = this.#station;
+    worker.anchor?.hold();
+    this.#room.take();
+    const batch = this.#filling;
+    batch.anchors.push(worker.anchor);
+    batch.values.push(value);
+    if (batch.times.push(time) === 1) this.#startTimer(batch);
+    if (batch.values.length >= this.#sink.batch.size && this.#writing === undefined) this.#write();
+  }
+
+  #startTimer(batch: Batch): void {
+    const { clock, timers } = this.#station.worker.runtime;
+    batch.since = clock.monotonic();
+    this.#cancelTimer?.();
+    this.#cancelTimer = timers.after(this.#every, () => {
+      if (!this.#station.worker.dead) this.flush();
+    });
+  }
+
+  #write(): void {
+    this.#cancelTimer?.();
+    this.#writing = this.#filling;
+    this.#filling = new Batch();
+    this.#try(this.#writing, 0);
+  }
+
+  /** A synchronous write ends here and now, an asynchronous one when its promise does. */
+  #try(batch: Batch, attempt: number): void {
+    const { worker, metrics } = this.#station;
+    const { clock } = worker.runtime;
+    worker.stopwatch.stop();
+    const started = clock.monotonic();
+    const timed = () => {
+      const elapsed = clock.monotonic() - started;
+      metrics.executed += batch.values.length;
+      metrics.execute.record(elapsed / batch.values.length, batch.values.length);
+      metrics.capacity.add(clock.monotonic(), elapsed);
+    };
+    let writing: void | Promise<void>;
+    try {
+      writing = this.#writer!.write(batch.values, batch.times);
+    } catch (thrown) {
+      return this.#failed(batch, attempt + 1, thrown);
+    }
+    if (writing === undefined) {
+      timed();
+      return this.#written(batch);
+    }
+    writing.then(
+      () => {
+        timed();
+        if (!worker.dead) this.#written(batch);
+      },
+      (thrown: unknown) => {
+        if (!worker.dead) this.#failed(batch, attempt + 1, thrown);
+      },
+    );
+  }
+
+  #failed(batch: Batch, attempt: number, thrown: unknown): void {
+    const { worker, metrics, component } = this.#station;
+    metrics.errors++;
+    for (const anchor of batch.anchors) anchor?.touch();
+    const text = `${batch.values.length} values, first ${shown(batch.values[0])}`;
+    const error = this.#station.userError(this.#index, thrown, text);
+    const wait = this.#station.backoff(attempt);
+    if (wait !== undefined) {
+      worker.options.log(component.id, `${error.message}; retry ${attempt} in ${wait} ms`);
+      worker.runtime.timers.after(wait, () => {
+        if (!worker.dead) this.#try(batch, attempt);
+      });
+      return;
+    }
+    metrics.failed += batch.values.length;
+    if (component.settings.onError.then === 'stop') return worker.fail(error);
+    worker.options.log(component.id, `${error.message}; the batch is given to the ledger after ${attempt} tries`);
+    batch.values.forEach((value, i) => {
+      const time = batch.times[i]!;
+      worker.lose({ metrics, input: undefined, cause: 'error', detail: error.message, value, time }, batch.anchors[i]);
+    });
+    this.#done(batch);
+  }
+
+  #written(batch: Batch): void {
+    const { metrics, worker } = this.#station;
+    const wall = worker.runtime.clock.now();
+    const now = worker.runtime.clock.monotonic();
+    metrics.acked += batch.values.length;
+    metrics.process.record(now - batch.since, batch.values.length);
+    for (const time of batch.times) metrics.result.record(wall - time);
+    this.#done(batch);
+  }
+
+  #done(batch: Batch): void {
+    const { worker } = this.#station;
+    this.#writing = undefined;
+    for (const anchor of batch.anchors) {
+      this.#room.give();
+      anchor?.release();
+    }
+    const { values, since } = this.#filling;
+    const overdue = values.length > 0 && worker.runtime.clock.monotonic() - since >= this.#every;
+    if (overdue || values.length >= this.#sink.batch.size) this.#write();
+    worker.progress();
+  }
+}

@@ -1,0 +1,20 @@
+/** What the loop asks of a spout's task, whichever kind it is. */
+import type { Output } from './output.ts';
+
+export interface SpoutTask {
+  readonly outputs: readonly Output[];
+  open(): Promise<void>;
+  /** Takes a batch from the source and sends it off, one tuple after the other, while there is room. True: ask again soon. */
+  poll(): boolean;
+  /** The source has ended, and all it gave has been sent off. Tuples may still be pending. */
+  readonly exhausted: boolean;
+  /** Tuples neither acked nor failed. */
+  readonly pending: number;
+  /** Tuples taken from the source and not sent off yet. */
+  readonly queued: number;
+  activate(): void;
+  deactivate(): void;
+  /** Writes down what is done, where the source keeps that. */
+  commit(): Promise<void>;
+  close(now: boolean): Promise<void>;
+}

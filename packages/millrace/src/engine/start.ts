@@ -1,0 +1,244 @@
+/** Starts a topology on this worker and follows it to its end: active, draining, and completed, stopped, killed or failed. */
+import type { MillraceError } from '../errors.ts';
+import type { Built } from '../topology/topology.ts';
+import { assemble, edgeTo } from './assemble.ts';
+import type { EngineOptions } from './engine-options.ts';
+import { Loop } from './loop.ts';
+import { StreamMetrics } from './metrics.ts';
+import { Output } from './output.ts';
+import type { Running, TopologyMetrics, TopologyState } from './running.ts';
+import type { Station } from './station.ts';
+import { Root } from './tree.ts';
+import { Worker } from './worker.ts';
+
+/** Positions that are done are written down this often (ms), and at a stop. */
+const COMMIT_EVERY = 1000;
+/** A bolt that holds its tuples longer than this (ms) after a flush no longer keeps a stop waiting. */
+const DRAIN_LIMIT = 30_000;
+
+/** Opens everything, downstream first, and starts the spouts. Rejects when something cannot be opened. */
+export async function startTopology(built: Built, options: EngineOptions): Promise<Running> {
+  const running = new RunningTopology(built, options);
+  await running.open(built);
+  running.start();
+  return running;
+}
+
+class RunningTopology implements Running {
+  readonly name: string;
+  readonly done: Promise<void>;
+  readonly #worker: Worker;
+  readonly #options: EngineOptions;
+  readonly #startedAt: number;
+  #stations: readonly Station[] = [];
+  #loop: Loop | undefined;
+  #state: TopologyState = 'active';
+  #ending: Promise<void> | undefined;
+  #cancelCommit: () => void = () => {};
+  #settle!: { resolve: () => void; reject: (cause: unknown) => void };
+
+  constructor(built: Built, options: EngineOptions) {
+    this.name = built.plan.name;
+    this.#options = options;
+    this.#startedAt = options.runtime.clock.monotonic();
+    this.#worker = new Worker(this.name, options, (cause) => void this.#fail(cause));
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.done.catch(() => {}); // whoever waits for it hears of the failure
+  }
+
+  get state(): TopologyState {
+    return this.#state;
+  }
+
+  async open(built: Built): Promise<void> {
+    try {
+      this.#stations = await assemble(built, this.#worker, () => this.#loop?.wake());
+      for (const station of [...this.#stations].reverse()) {
+        for (const task of [...station.tasks, ...station.spouts]) await task.open();
+      }
+    } catch (thrown) {
+      this.#worker.dead = true;
+      await this.#close(true);
+      throw thrown;
+    }
+  }
+
+  start(): void {
+    const spouts = this.#stations.flatMap((station) => station.spouts);
+    this.#loop = new Loop(this.#worker, spouts, () => {
+      if (this.#exhausted()) void this.#end('completed');
+    });
+    this.#commitLater();
+    this.#loop.start();
+  }
+
+  metrics(): TopologyMetrics {
+    const now = this.#options.runtime.clock.monotonic();
+    this.#worker.stopwatch.stop();
+    const components = this.#stations.map((station) => station.snapshot(now));
+    return { topology: this.name, state: this.#state, uptime: now - this.#startedAt, components };
+  }
+
+  activate(): void {
+    if (this.#state !== 'inactive') return;
+    this.#state = 'active';
+    for (const { spouts } of this.#stations) for (const spout of spouts) spout.activate();
+    this.#loop!.wake();
+  }
+
+  deactivate(): void {
+    if (this.#state !== 'active') return;
+    this.#state = 'inactive';
+    this.#silence();
+  }
+
+  stop(): Promise<void> {
+    return this.#end('stopped');
+  }
+
+  async kill(): Promise<void> {
+    if (this.#worker.dead || isOver(this.#state)) return;
+    this.#worker.dead = true;
+    this.#state = 'killed';
+    await this.#close(true);
+    this.#worker.progress();
+    this.#settle.resolve();
+  }
+
+  replay(component: string, input: string | undefined, value: unknown, time: number): Promise<void> {
+    const station = this.#stations.find(({ id }) => id === component);
+    if (station === undefined) return Promise.reject(new TypeError(`there is no component '${component}'`));
+    const output = station.component.kind === 'spout' ? station.spouts[0]!.outputs[0]! : this.#entrance(station, input);
+    return new Promise((resolve, reject) => {
+      const root = new ReplayRoot(this.#worker.stopwatch.now, (failed, cause) => (failed ? reject(cause) : resolve()));
+      this.#worker.stepAlone(root, () => {
+        output.add(value, time);
+        output.deliver();
+      });
+      root.release();
+    });
+  }
+
+  /** An output in front of one input of a component. */
+  #entrance(station: Station, name: string | undefined): Output {
+    const input = station.component.inputs.find((i) => i.name === name);
+    if (input === undefined) throw new TypeError(`'${station.id}' has no input '${name ?? '(unnamed)'}'`);
+    const output = new Output(new StreamMetrics('replay'), false, station.freeze);
+    output.edges.push(edgeTo(station, input));
+    return output;
+  }
+
+  /** Spouts give nothing more; what they have given already is still sent off. */
+  #silence(): void {
+    for (const { spouts } of this.#stations) for (const spout of spouts) spout.deactivate();
+  }
+
+  #exhausted(): boolean {
+    return this.#stations.every(({ spouts }) => spouts.every((spout) => spout.exhausted));
+  }
+
+  #end(how: 'completed' | 'stopped'): Promise<void> {
+    this.#ending ??= this.#drain(how);
+    return this.#ending;
+  }
+
+  async #drain(how: 'completed' | 'stopped'): Promise<void> {
+    if (this.#worker.dead || isOver(this.#state)) return;
+    this.#state = 'draining';
+    if (how === 'stopped') this.#silence();
+    this.#loop!.wake();
+    for (let held = true; held && !this.#worker.dead; ) {
+      await this.#worker.until(() => this.#stations.every(({ spouts }) => spouts.every((s) => s.queued === 0)));
+      const finished = await this.#flushAll();
+      held = finished && how === 'completed' && this.#stations.some((station) => station.pending > 0);
+      if (held) await this.#worker.nextProgress();
+    }
+    if (this.#worker.dead) return;
+    this.#loop!.stop();
+    this.#cancelCommit();
+    await Promise.all(this.#stations.flatMap(({ spouts }) => spouts.map((spout) => spout.commit())));
+    this.#state = how;
+    this.#worker.dead = true;
+    await this.#close(false);
+    this.#settle.resolve();
+  }
+
+  /** Flushes component by component, upstream first. False when one kept its tuples beyond the limit. */
+  async #flushAll(): Promise<boolean> {
+    const { timers } = this.#options.runtime;
+    let late = false;
+    const cancel = timers.after(DRAIN_LIMIT, () => {
+      late = true;
+      this.#worker.progress();
+    });
+    for (const { id, tasks } of this.#stations) {
+      await this.#worker.until(() => late || tasks.every((task) => task.idle));
+      for (const task of tasks) {
+        while (task.queued > 0 && !late && !this.#worker.dead) {
+          task.flush();
+          await this.#worker.until(() => late || task.idle);
+          if (task.queued > 0) await this.#worker.nextProgress();
+        }
+        task.flush();
+      }
+      if (late) this.#options.log(id, 'still holds tuples that it neither acked nor failed; they are not committed');
+    }
+    await this.#worker.until(() => this.#worker.recording === 0);
+    cancel();
+    return !late;
+  }
+
+  #commitLater(): void {
+    this.#cancelCommit = this.#options.runtime.timers.after(COMMIT_EVERY, async () => {
+      if (this.#worker.dead) return;
+      try {
+        for (const { spouts } of this.#stations) for (const spout of spouts) await spout.commit();
+      } catch (thrown) {
+        return void this.#fail(thrown);
+      }
+      if (!this.#worker.dead && !isOver(this.#state)) this.#commitLater();
+    });
+  }
+
+  async #fail(cause: MillraceError | unknown): Promise<void> {
+    if (isOver(this.#state)) return;
+    this.#worker.dead = true;
+    this.#state = 'failed';
+    await this.#close(true);
+    this.#settle.reject(cause);
+  }
+
+  async #close(now: boolean): Promise<void> {
+    this.#loop?.stop();
+    this.#cancelCommit();
+    for (const station of this.#stations) {
+      for (const task of [...station.spouts, ...station.tasks]) {
+        try {
+          await task.close(now);
+        } catch (thrown) {
+          this.#options.log(station.id, `while closing: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+        }
+      }
+    }
+  }
+}
+
+function isOver(state: TopologyState): boolean {
+  return state === 'completed' || state === 'stopped' || state === 'killed' || state === 'failed';
+}
+
+/** The tree of a value replayed from the ledger. */
+class ReplayRoot extends Root {
+  readonly origin = undefined;
+  readonly #ended: (failed: boolean, cause: unknown) => void;
+  constructor(since: number, ended: (failed: boolean, cause: unknown) => void) {
+    super(since);
+    this.#ended = ended;
+  }
+  touch(): void {}
+  protected end(): void {
+    this.#ended(this.failed, this.cause);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * A component on this worker: its counters, its gate, its error policy. Its tasks share them. `EngineTask` is what a
+ * task offers to the engine, whatever kind of component it belongs to.
+ */
+import { MillraceError, messageOf } from '../errors.ts';
+import type { Component } from '../topology/plan.ts';
+import type { Resource, Task } from '../topology/task.ts';
+import type { Port } from './edge.ts';
+import { asItIs, deepFreeze } from './freeze.ts';
+import { Gate } from './gate.ts';
+import { Metrics, StreamMetrics } from './metrics.ts';
+import { Output } from './output.ts';
+import type { ComponentMetrics } from './running.ts';
+import type { SpoutTask } from './spout-task.ts';
+import type { Worker } from './worker.ts';
+import { shown } from './worker.ts';
+
+export interface EngineTask {
+  readonly outputs: readonly Output[];
+  /** The port of an input (by name, where the component names its inputs). MR_MISSING_HANDLER if it has no handler. */
+  port(input: string | undefined): Port;
+  /** Opens what must be open before the first tuple. */
+  open(): Promise<void>;
+  /** Nothing waits here, runs, or is being retried. What a bolt holds until its next flush does not count. */
+  readonly idle: boolean;
+  readonly queued: number;
+  /** Gives on what is held: when all upstream are idle, before a stop. */
+  flush(): void;
+  /** Releases what `open` took. `now`: no more user code than needed, nothing is finished. */
+  close(now: boolean): Promise<void>;
+}
+
+const MAX_BACKOFF = 30_000;
+
+export class Station {
+  readonly component: Component;
+  readonly worker: Worker;
+  readonly metrics: Metrics;
+  readonly gate = new Gate();
+  /** Tasks of a bolt or a sink; a spout has `spouts` instead. */
+  readonly tasks: EngineTask[] = [];
+  readonly spouts: SpoutTask[] = [];
+  /** In the order of declaration; shared by the outputs of all tasks. */
+  readonly #streams: StreamMetrics[];
+
+  constructor(component: Component, worker: Worker) {
+    this.component = component;
+    this.worker = worker;
+    this.metrics = new Metrics(component.id, component.kind, component.settings.parallelism);
+    this.#streams = component.streams.map(({ name }) => new StreamMetrics(name));
+    this.metrics.streams.push(...this.#streams);
+  }
+
+  get id(): string {
+    return this.component.id;
+  }
+
+  get freeze(): <T>(value: T) => T {
+    return this.worker.options.freeze ? deepFreeze : asItIs;
+  }
+
+  /** One output per declared stream, for one task. */
+  makeOutputs(): Output[] {
+    const freeze = this.worker.options.freeze ? deepFreeze : undefined;
+    return this.component.streams.map(({ direct }, i) => new Output(this.#streams[i]!, direct, freeze));
+  }
+
+  get queued(): number {
+    return [...this.tasks, ...this.spouts].reduce((sum, task) => sum + task.queued, 0);
+  }
+  get pending(): number {
+    return this.spouts.reduce((sum, task) => sum + task.pending, 0);
+  }
+
+  snapshot(now: number): ComponentMetrics {
+    const { component } = this;
+    const endsOnReturn = component.kind === 'bolt' && ['bolt', 'map', 'flatMap'].includes(component.code.kind);
+    return this.metrics.snapshot(now, { queued: this.queued, pending: this.pending }, endsOnReturn);
+  }
+
+  /** What user code is given about its task. */
+  taskContext(index: number, firstId: number): Task {
+    const { runtime, options } = this.worker;
+    return {
+      component: this.id,
+      id: firstId + index,
+      index,
+      parallelism: this.component.settings.parallelism,
+      now: () => runtime.clock.now(),
+      random: runtime.random,
+      log: (text) => options.log(this.id, text),
+      use: <T>(resource: Resource<T>): T => {
+        if (!options.resources.has(resource.name)) throw new MillraceError('MR_RESOURCE', [this.id, resource.name]);
+        return options.resources.get(resource.name) as T;
+      },
+    };
+  }
+
+  /** How long to wait before try number `attempt` + 1, or undefined when the retries are used up. */
+  backoff(attempt: number): number | undefined {
+    const { retries, backoff } = this.component.settings.onError;
+    return attempt > retries ? undefined : Math.min(MAX_BACKOFF, backoff * 2 ** (attempt - 1));
+  }
+
+  /** An exception of user code as an error that names the place and the value. */
+  userError(index: number, thrown: unknown, value: unknown): MillraceError<'MR_USER_CODE'> {
+    return new MillraceError('MR_USER_CODE', [this.id, index, messageOf(thrown), shown(value)], thrown);
+  }
+}

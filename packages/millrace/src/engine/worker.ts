@@ -1,0 +1,139 @@
+/**
+ * One worker: what all tasks on a thread share. Delivery is a function call, depth first; `anchor` is the tree that the
+ * running call belongs to. Only one step runs at a time, and a step never waits.
+ */
+import { inspect } from 'node:util';
+import { structured } from '../codec/structured.ts';
+import { MillraceError, messageOf } from '../errors.ts';
+import { entryId } from '../ledger/entry-id.ts';
+import type { LedgerCause } from '../ledger/ledger.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { EngineOptions } from './engine-options.ts';
+import type { Metrics } from './metrics.ts';
+import { Stopwatch } from './metrics.ts';
+import type { Anchor } from './tree.ts';
+
+/** A record on its way to the ledger. */
+export interface Lost {
+  readonly metrics: Metrics;
+  readonly input: string | undefined;
+  readonly cause: LedgerCause;
+  readonly detail: string;
+  readonly value: unknown;
+  readonly time: number;
+}
+
+export class Worker {
+  readonly topology: string;
+  readonly options: EngineOptions;
+  readonly runtime: Runtime;
+  readonly stopwatch: Stopwatch;
+  /** The tree of the tuple that is being executed; undefined where none is tracked. */
+  anchor: Anchor | undefined;
+  /** Set once the topology has been killed or has failed: late callbacks do nothing. */
+  dead = false;
+  readonly #onFailure: (cause: MillraceError) => void;
+  #recording = 0;
+  #waiters: (() => void)[] = [];
+  #unanchored = 0;
+
+  constructor(topology: string, options: EngineOptions, onFailure: (cause: MillraceError) => void) {
+    this.topology = topology;
+    this.options = options;
+    this.runtime = options.runtime;
+    this.stopwatch = new Stopwatch(options.runtime.clock);
+    this.#onFailure = onFailure;
+  }
+
+  /** Runs `step` as part of `anchor`'s tree, from outside of any other step. */
+  step(anchor: Anchor | undefined, step: () => void): void {
+    this.anchor = anchor;
+    try {
+      step();
+    } finally {
+      this.anchor = undefined;
+    }
+  }
+
+  /** As `step`, and the clock is read at the end: for steps that come alone, from a promise or a timer. */
+  stepAlone(anchor: Anchor | undefined, step: () => void): void {
+    this.step(anchor, step);
+    this.stopwatch.stop();
+  }
+
+  /** Something that a drain may be waiting for has happened. */
+  progress(): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  /** Resolves when `condition` holds, or the worker is dead. Asked again at each `progress`. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!this.dead && !condition()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Resolves at the next `progress`. */
+  async nextProgress(): Promise<void> {
+    if (!this.dead) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Stops the topology: user code asked for it by its policy, or a part that must work does not. */
+  fail(cause: MillraceError): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#onFailure(cause);
+    this.progress();
+  }
+
+  /** Entries that the ledger has not confirmed yet. */
+  get recording(): number {
+    return this.#recording;
+  }
+
+  /** Puts a record into the ledger; its tree is held until the entry is safe. A ledger that fails stops the topology. */
+  lose(lost: Lost, anchor: Anchor | undefined): void {
+    const { metrics, input, cause, detail, time } = lost;
+    const component = metrics.component;
+    metrics.ledgered++;
+    const index = anchor === undefined ? this.#unanchored++ : anchor.nextLedgerIndex(component);
+    const origin = anchor?.origin;
+    const at = this.runtime.clock.now();
+    const id = entryId(origin ?? { spout: `untracked-${at}`, split: '', position: 0 }, component, index, cause);
+    const { encoding, payload } = payloadOf(lost.value);
+    this.record(
+      { id, at, topology: this.topology, component, input, cause, detail, origin, time, encoding, payload },
+      anchor,
+    );
+  }
+
+  record(entry: Parameters<EngineOptions['ledger']['record']>[0], anchor: Anchor | undefined): void {
+    anchor?.hold();
+    this.#recording++;
+    this.options.ledger.record(entry).then(
+      () => {
+        this.#recording--;
+        if (this.dead) return;
+        anchor?.release();
+        this.progress();
+      },
+      (thrown: unknown) => this.fail(new MillraceError('MR_LEDGER', [entry.component, messageOf(thrown)], thrown)),
+    );
+  }
+}
+
+/** A value that cannot be encoded is kept as text: the entry tells at least what it was. */
+function payloadOf(value: unknown): { encoding: 'value'; payload: Uint8Array } {
+  try {
+    return { encoding: 'value', payload: structured.encode(value) };
+  } catch {
+    return { encoding: 'value', payload: structured.encode(inspect(value)) };
+  }
+}
+
+/** A value in one line of at most 200 characters, for messages. */
+export function shown(value: unknown): string {
+  const text = inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 3, maxStringLength: 150 });
+  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+}
