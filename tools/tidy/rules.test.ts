@@ -195,6 +195,13 @@ test('a long file and a long function are found', () => {
   assert.deepEqual(seen(functionLength(projectOf({ 'a.ts': functions }))), ['a.ts:1: a function is 71 lines long']);
 });
 
+test('the functions inside a function are counted with them', () => {
+  const lines = (count: number) => '// a line\n'.repeat(count);
+  const factory = (inner: number) => `function f() {\n${lines(60)}const g = () => {\n${lines(inner)}};\n}\n`;
+  assert.deepEqual(functionLength(projectOf({ 'a.ts': factory(60) })), []);
+  assert.deepEqual(seen(functionLength(projectOf({ 'a.ts': factory(69) }))), ['a.ts:62: a function is 71 lines long']);
+});
+
 test('file names are kebab-case', () => {
   const files = { 'src/a-b.test.ts': '', 'src/MyFile.ts': '', 'README.md': '', '.gitignore': '', 'src/a_b.ts': '' };
   assert.deepEqual(
