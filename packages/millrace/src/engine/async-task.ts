@@ -114,6 +114,7 @@ export class AsyncTask implements EngineTask, Port {
     const cancelTimeout = this.#startTimeout(call, abort, current);
     const started = worker.runtime.clock.monotonic();
     const asked: AsyncCall = { signal: abort.signal, time: call.time };
+    metrics.ended++;
     metrics.executed++;
     let promise: Promise<unknown>;
     try {

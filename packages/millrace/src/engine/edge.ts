@@ -145,6 +145,7 @@ class KeyedEdge implements Edge {
   }
   send({ values, times, count }: Output): number {
     const ports = this.#ports;
+    const only = ports.length === 1 ? ports[0] : undefined;
     let sent = 0;
     for (let i = 0; i < count; i++) {
       const value = values[i];
@@ -155,16 +156,22 @@ class KeyedEdge implements Edge {
         this.#target.reject('key', `the key function threw: ${messageOf(thrown)}`, value, times[i]!);
         continue;
       }
-      const canonical = canonicalKey(key);
-      if (canonical === undefined) {
+      // Every string is a key: with one task there is nothing to find out about it.
+      const port = only !== undefined && typeof key === 'string' ? only : this.#portOf(key);
+      if (port === undefined) {
         this.#target.reject('key', notAKey(`'${this.#target.component}'`, key).message, value, times[i]!);
         continue;
       }
-      const task = ports.length === 1 ? 0 : taskOfKeyGroup(keyGroup(canonical), ports.length);
-      ports[task]!.receive(value, times[i]!, key as Key);
+      port.receive(value, times[i]!, key as Key);
       sent++;
     }
     return sent;
+  }
+
+  /** The port of the task that owns the key; undefined if it is no key. */
+  #portOf(key: unknown): Port | undefined {
+    const canonical = canonicalKey(key);
+    return canonical === undefined ? undefined : this.#ports[taskOfKeyGroup(keyGroup(canonical), this.#ports.length)];
   }
 }
 

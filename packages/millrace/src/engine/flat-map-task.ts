@@ -98,6 +98,7 @@ export class FlatMapTask implements EngineTask, Port {
       const many = this.#each(value, time);
       if (Array.isArray(many)) {
         for (let i = pull.skip; i < many.length; i++) this.#output.add(many[i], time);
+        metrics.ended++;
         metrics.acked++;
         if (this.#output.count > 0) this.#output.deliver();
         return 'done';
@@ -129,6 +130,7 @@ export class FlatMapTask implements EngineTask, Port {
       this.#output.deliver();
       worker.stopwatch.in(metrics);
     }
+    metrics.ended++;
     metrics.acked++;
     return 'done';
   }
@@ -151,6 +153,7 @@ export class FlatMapTask implements EngineTask, Port {
 
   #threw(pull: Pull, thrown: unknown): Ran {
     this.#output.discard();
+    this.#station.metrics.ended++;
     pull.waiting ??= this.#retrying.begin(this, pull.value, pull.time, pull.key);
     pull.waiting.given = Math.max(pull.given, pull.skip);
     this.#retrying.failed(pull.waiting, thrown);

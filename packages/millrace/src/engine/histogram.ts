@@ -12,11 +12,16 @@ const BUCKETS = (52 - SUB_BITS + 1) * SUB;
 
 /** Buckets are lower-bound inclusive: bucket b < SUB holds exactly b ns. */
 function bucketOf(ns: number): number {
-  if (ns < SUB) return ns;
-  const high = Math.floor(ns / 2 ** 20);
-  const exponent = high === 0 ? 31 - Math.clz32(ns) : Math.min(51, 51 - Math.clz32(Math.min(high, 0xffffffff)));
-  const sub = Math.floor(ns / 2 ** (exponent - SUB_BITS)) & (SUB - 1);
-  return (exponent - SUB_BITS + 1) * SUB + sub;
+  if (ns < 2 ** 31) {
+    const whole = ns | 0;
+    if (whole < SUB) return whole;
+    const exponent = 31 - Math.clz32(whole);
+    return (exponent - SUB_BITS + 1) * SUB + ((whole >>> (exponent - SUB_BITS)) & (SUB - 1));
+  }
+  // Beyond 31 bits the lowest 20 make no difference to the bucket.
+  const high = Math.min(Math.floor(ns / 2 ** 20), 2 ** 32 - 1);
+  const exponent = 31 - Math.clz32(high);
+  return (exponent + 20 - SUB_BITS + 1) * SUB + ((high >>> (exponent - SUB_BITS)) & (SUB - 1));
 }
 
 /** The middle of a bucket, in nanoseconds. */
@@ -42,7 +47,7 @@ export class Histogram {
   record(ms: number, times = 1): void {
     const value = ms > 0 ? ms : 0;
     this.#counts ??= new Float64Array(BUCKETS);
-    const bucket = bucketOf(Math.min(Math.round(value * 1e6), 2 ** 52 - 1));
+    const bucket = bucketOf(value * 1e6);
     this.#counts[bucket] = this.#counts[bucket]! + times;
     this.#count += times;
     this.#sum += value * times;

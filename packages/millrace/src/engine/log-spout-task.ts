@@ -127,6 +127,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     if (!this.#active || !this.#ready || this.#over || room <= 0) return false;
     this.#station.worker.stopwatch.in(this.#metrics);
     try {
+      this.#metrics.ended++;
       this.#ready = this.#reader!.next(Math.min(room, BATCH));
       this.#failures = 0;
     } catch (thrown) {

@@ -117,6 +117,7 @@ export class ManualTask implements EngineTask {
     this.#room.take();
     const tuple = new HeldTuple(value, time, key, source, anchor, worker.runtime.clock.monotonic());
     worker.stopwatch.in(metrics);
+    metrics.ended++;
     const failed = this.#collect(() => this.#code.execute(tuple as unknown as Tuple<never>), value);
     if (failed !== undefined && HeldTuple.isOpen(tuple)) this.#finish(tuple, { cause: failed });
     if (this.#room.isFull) this.#flushSoon();

@@ -7,26 +7,28 @@ import type { Clock } from '../runtime/runtime.ts';
 import { Histogram } from './histogram.ts';
 import type { ComponentMetrics } from './running.ts';
 
-const WINDOW = 10_000;
-const SLOTS = 10;
+/** Capacity looks back over this many whole seconds. */
+const SECONDS = 10;
 
-/** Time in user code over the last ten seconds, in slots of one second. */
+/** Time in user code over the last ten seconds, from the running total at the end of each. */
 class Capacity {
-  readonly #slots = new Float64Array(SLOTS);
-  #slot = 0;
-  add(now: number, ms: number): void {
-    this.#turn(now);
-    const at = this.#slot % SLOTS;
-    this.#slots[at] = this.#slots[at]! + ms;
+  /** The total at the end of second s, at s mod (SECONDS + 1). */
+  readonly #totals = new Float64Array(SECONDS + 1);
+  #second: number | undefined;
+
+  /** `busy` is the total so far; to be called at least once in every second with work. */
+  note(now: number, busy: number): void {
+    const second = Math.floor(now / 1000);
+    if (second === this.#second) return;
+    const from = Math.max((this.#second ?? second - 1) + 1, second - SECONDS);
+    for (let s = from; s <= second; s++) this.#totals[s % (SECONDS + 1)] = busy;
+    this.#second = second;
   }
-  share(now: number, tasks: number): number {
-    this.#turn(now);
-    return Math.min(1, this.#slots.reduce((a, b) => a + b) / (WINDOW * tasks));
-  }
-  #turn(now: number): void {
-    const slot = Math.floor(now / (WINDOW / SLOTS));
-    for (let s = Math.max(this.#slot + 1, slot - SLOTS + 1); s <= slot; s++) this.#slots[s % SLOTS] = 0;
-    this.#slot = Math.max(this.#slot, slot);
+
+  share(now: number, busy: number, tasks: number): number {
+    this.note(now, busy);
+    const oldest = this.#totals[(this.#second! + 1) % (SECONDS + 1)]!;
+    return Math.min(1, (busy - oldest) / (SECONDS * 1000 * tasks));
   }
 }
 
@@ -45,7 +47,11 @@ export class Metrics {
   readonly kind: ComponentMetrics['kind'];
   readonly tasks: number;
   readonly streams: StreamMetrics[] = [];
+  /** Inputs that user code has returned from or thrown at; `executed` follows it when the clock is read. */
+  ended = 0;
   executed = 0;
+  /** Milliseconds in user code so far. */
+  busy = 0;
   acked = 0;
   failed = 0;
   errors = 0;
@@ -85,20 +91,22 @@ export class Metrics {
       process: process.snapshot(),
       complete: this.complete.snapshot(),
       result: this.result.snapshot(),
-      capacity: this.capacity.share(now, this.tasks),
+      capacity: this.capacity.share(now, this.busy, this.tasks),
       ...load,
     };
   }
 }
 
-/** Follows which component the worker is in. `in` before each input; `stop` when the worker goes idle or waits. */
+/**
+ * Follows which component the worker is in. `in` before each input; `stop` when the worker goes idle or waits. How many
+ * inputs share a reading is told by `ended`, which each task counts up after each input, well or badly ended.
+ */
 export class Stopwatch {
   readonly #clock: Clock;
   #running: Metrics | undefined;
-  #inputs = 0;
   /** The last reading of the monotonic clock, milliseconds. */
   now: number;
-  readonly #ended: { metrics: Metrics; since: number }[] = [];
+  readonly #completed: { metrics: Metrics; since: number }[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -107,7 +115,6 @@ export class Stopwatch {
 
   in(metrics: Metrics): void {
     if (this.#running !== metrics) this.#switchTo(metrics);
-    this.#inputs++;
   }
 
   stop(): void {
@@ -116,22 +123,27 @@ export class Stopwatch {
 
   /** A tree that began at `since` (a reading of `now`) has ended; recorded at the next reading of the clock. */
   completed(metrics: Metrics, since: number): void {
-    this.#ended.push({ metrics, since });
+    this.#completed.push({ metrics, since });
   }
 
   #switchTo(metrics: Metrics | undefined): void {
     const now = this.#clock.monotonic();
     const last = this.#running;
-    if (last !== undefined && this.#inputs > 0) {
+    if (last !== undefined) {
       const elapsed = now - this.now;
-      last.executed += this.#inputs;
-      last.execute.record(elapsed / this.#inputs, this.#inputs);
-      last.capacity.add(now, elapsed);
+      const inputs = last.ended - last.executed;
+      last.busy += elapsed;
+      if (inputs > 0) {
+        last.executed = last.ended;
+        last.execute.record(elapsed / inputs, inputs);
+      }
+      last.capacity.note(now, last.busy);
     }
-    for (const { metrics: ended, since } of this.#ended) ended.complete.record(now - since);
-    this.#ended.length = 0;
+    if (this.#completed.length > 0) {
+      for (const { metrics: of, since } of this.#completed) of.complete.record(now - since);
+      this.#completed.length = 0;
+    }
     this.#running = metrics;
-    this.#inputs = 0;
     this.now = now;
   }
 }

@@ -220,6 +220,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   #call(run: () => void): void {
     const { worker, component, id } = this.#station;
     worker.stopwatch.in(this.#metrics);
+    this.#metrics.ended++;
     try {
       run();
       this.#failures = 0;

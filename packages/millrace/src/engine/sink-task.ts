@@ -100,9 +100,11 @@ export class SinkTask implements EngineTask, Port {
     const started = clock.monotonic();
     const timed = () => {
       const elapsed = clock.monotonic() - started;
-      metrics.executed += batch.values.length;
+      metrics.ended += batch.values.length;
+      metrics.executed = metrics.ended;
       metrics.execute.record(elapsed / batch.values.length, batch.values.length);
-      metrics.capacity.add(clock.monotonic(), elapsed);
+      metrics.busy += elapsed;
+      metrics.capacity.note(clock.monotonic(), metrics.busy);
     };
     let writing: void | Promise<void>;
     try {

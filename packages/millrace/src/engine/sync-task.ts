@@ -93,10 +93,12 @@ export class SyncTask implements EngineTask {
     try {
       this.#execute(port.execute, value, time, key);
     } catch (thrown) {
+      this.metrics.ended++;
       this.#undo();
       this.retrying.failed(this.retrying.begin(port, value, time, key), thrown);
       return;
     }
+    this.metrics.ended++;
     this.metrics.acked++;
     this.#commit();
   }
@@ -106,10 +108,12 @@ export class SyncTask implements EngineTask {
     try {
       this.#execute(input.port.execute, input.value, input.time, input.key);
     } catch (thrown) {
+      this.metrics.ended++;
       this.#undo();
       this.retrying.failed(input, thrown);
       return 'failed';
     }
+    this.metrics.ended++;
     this.metrics.acked++;
     this.#commit();
     return 'done';
