@@ -12,7 +12,10 @@ export interface Clock {
 }
 
 export interface Timers {
-  /** Runs `callback` once, at least `ms` milliseconds from now. The function given back cancels it. */
+  /**
+   * Runs `callback` once, at least `ms` milliseconds from now. The function given back cancels it. A waiting timer keeps
+   * the process alive: an engine that waits for its next tick is at work.
+   */
   after(ms: number, callback: () => void): () => void;
   /** Runs `callback` after the event loop has looked at its timers, sockets and files once. */
   soon(callback: () => void): void;
@@ -22,9 +25,9 @@ export interface Timers {
 export interface OpenFile {
   /** Up to `length` bytes from `offset`; fewer at the end of the file, none past it. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Adds all bytes at the end. */
+  /** Adds all bytes at the end, after those of earlier calls. They must not change until it resolves. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Resolves when what was appended survives a power loss. */
+  /** Resolves when what was appended survives a power loss. Once it has failed, so does all later writing (law 12). */
   sync(): Promise<void>;
   size(): Promise<number>;
   close(): Promise<void>;
@@ -33,21 +36,31 @@ export interface OpenFile {
 export interface Files {
   /** `read` refuses a missing file; `append` creates it, and its folders. */
   open(path: string, mode: 'read' | 'append'): Promise<OpenFile>;
-  /** Calls back when the file may have changed. The function given back stops it. */
+  /**
+   * Calls back when the file may have changed, has appeared, or was replaced by another of its name. Its folder must
+   * exist. The function given back stops it.
+   */
   watch(path: string, changed: () => void): () => void;
 }
 
-/** A two-way stream of bytes. `onClose` fires once, with an error if the other side broke it. */
+/**
+ * A two-way stream of bytes. `onClose` fires once, after all data, with an error if the other side broke it. What arrives
+ * before somebody asks for it with `onData` is kept.
+ */
 export interface Connection {
   readonly remote: string;
   onData(receive: (bytes: Uint8Array) => void): void;
   onClose(closed: (error?: Error) => void): void;
-  /** Returns false when the other side is slow: wait for `onDrain` before writing more. */
+  /**
+   * Returns false when the other side is slow: wait for `onDrain` before writing more. On a closed connection it does
+   * nothing and returns false; `onClose` has told, or will. The bytes must not change afterwards.
+   */
   write(bytes: Uint8Array): boolean;
   onDrain(drained: () => void): void;
   /** Stops and restarts `onData`, so that a slow reader holds the sender back. */
   pause(): void;
   resume(): void;
+  /** Closes both ways, once what was written is on its way. */
   close(): void;
 }
 
@@ -55,11 +68,17 @@ export interface Connection {
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
 export interface Listener {
+  /** Where it listens, with the port that it was given. */
   readonly address: Address;
+  /** Takes no more connections and frees the address. Connections that it took live on. */
   close(): Promise<void>;
 }
 
 export interface Sockets {
+  /**
+   * Any host is taken: who may connect is the caller's concern. A local socket is the owner's alone, and replaces one that
+   * a dead process left behind.
+   */
   listen(address: Address, accept: (connection: Connection) => void): Promise<Listener>;
   connect(address: Address): Promise<Connection>;
 }
