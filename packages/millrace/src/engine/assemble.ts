@@ -11,21 +11,33 @@ import { LogSpoutTask } from './log-spout-task.ts';
 import { ManualTask } from './manual-task.ts';
 import { QueueSpoutTask } from './queue-spout-task.ts';
 import { SinkTask } from './sink-task.ts';
-import type { SpoutTask } from './spout-task.ts';
 import type { EngineTask } from './station.ts';
 import { Station } from './station.ts';
 import { SyncTask } from './sync-task.ts';
 import type { Worker } from './worker.ts';
 
+/** The splits of each log spout, by component. */
+export type Splits = ReadonlyMap<string, readonly string[]>;
+
+/** Asks every log spout for its splits. */
+export async function findSplits(built: Built, worker: Worker): Promise<Splits> {
+  const splits = new Map<string, readonly string[]>();
+  for (const component of built.components.values()) {
+    if (component.kind !== 'spout' || component.code.kind !== 'log') continue;
+    splits.set(component.id, await component.code.splits(new Station(component, worker).taskContext(0, 0)));
+  }
+  return splits;
+}
+
 /** The stations of a topology, each after all that it subscribes to. Nothing is open yet. */
-export async function assemble(built: Built, worker: Worker, wake: () => void): Promise<readonly Station[]> {
+export function assemble(built: Built, worker: Worker, splits: Splits, wake: () => void): readonly Station[] {
   const stations = new Map<string, Station>();
   const firstIds = firstTaskIds(built);
   for (const component of upstreamFirst(built)) {
     const station = new Station(component, worker);
     stations.set(component.id, station);
     const tasksOf = (id: string) => built.components.get(id)?.settings.parallelism ?? 0;
-    await addTasks(station, firstIds.get(component.id)!, tasksOf, wake);
+    addTasks(station, firstIds.get(component.id)!, { tasksOf, splits, wake });
     for (const input of component.inputs) connect(stations.get(input.from.component)!, station, input);
   }
   return [...stations.values()];
@@ -52,38 +64,29 @@ function firstTaskIds(built: Built): ReadonlyMap<string, number> {
   return ids;
 }
 
-async function addTasks(
-  station: Station,
-  firstId: number,
-  tasksOf: (id: string) => number,
-  wake: () => void,
-): Promise<void> {
+interface Surroundings {
+  readonly tasksOf: (id: string) => number;
+  readonly splits: Splits;
+  readonly wake: () => void;
+}
+
+function addTasks(station: Station, firstId: number, { tasksOf, splits, wake }: Surroundings): void {
   const { component } = station;
   const { parallelism } = component.settings;
-  if (component.kind === 'spout') {
-    const makeSpout = await spoutMaker(station, component, firstId, wake);
-    for (let index = 0; index < parallelism; index++) station.spouts.push(makeSpout(index));
-    station.gate.whenOpens(wake);
-    return;
+  if (component.kind === 'spout') station.gate.whenOpens(wake);
+  for (let index = 0; index < parallelism; index++) {
+    if (component.kind !== 'spout') station.tasks.push(makeTask(station, component, index, firstId, tasksOf));
+    else if (component.code.kind === 'queue') {
+      station.spouts.push(new QueueSpoutTask(station, index, firstId, component.code, wake));
+    } else {
+      // Split i belongs to task i mod parallelism: computed, never negotiated.
+      const own = (splits.get(component.id) ?? []).filter((_, i) => i % parallelism === index);
+      station.spouts.push(new LogSpoutTask(station, index, firstId, component.code, own, wake));
+    }
   }
-  for (let index = 0; index < parallelism; index++)
-    station.tasks.push(makeTask(station, component, index, firstId, tasksOf));
 }
 
 type SpoutComponent = Extract<Component, { readonly kind: 'spout' }>;
-
-/** Split i of a log spout belongs to task i mod parallelism: computed, never negotiated. */
-async function spoutMaker(
-  station: Station,
-  { code, settings }: SpoutComponent,
-  firstId: number,
-  wake: () => void,
-): Promise<(index: number) => SpoutTask> {
-  if (code.kind === 'queue') return (index) => new QueueSpoutTask(station, index, firstId, code, wake);
-  const splits = await code.splits(station.taskContext(0, firstId));
-  const ofTask = (index: number) => splits.filter((_, i) => i % settings.parallelism === index);
-  return (index) => new LogSpoutTask(station, index, firstId, code, ofTask(index), wake);
-}
 
 function makeTask(
   station: Station,

@@ -46,9 +46,8 @@ export class SinkTask implements EngineTask, Port {
     return this;
   }
   async open(): Promise<void> {
-    this.#writer = (await this.#sink.open(
-      this.#station.taskContext(this.#index, this.#firstId),
-    )) as SinkWriter<unknown>;
+    const opened = this.#sink.open(this.#station.taskContext(this.#index, this.#firstId));
+    this.#writer = (opened instanceof Promise ? await opened : opened) as SinkWriter<unknown>;
   }
   /** A batch that only waits for its time or size is no work under way; `flush` writes it. */
   get idle(): boolean {

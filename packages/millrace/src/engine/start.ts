@@ -1,14 +1,14 @@
 /** Starts a topology on this worker and follows it to its end: active, draining, and completed, stopped, killed or failed. */
 import type { MillraceError } from '../errors.ts';
 import type { Built } from '../topology/topology.ts';
-import { assemble, edgeTo } from './assemble.ts';
+import { assemble, edgeTo, findSplits } from './assemble.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Loop } from './loop.ts';
 import { StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
 import type { Running, TopologyMetrics, TopologyState } from './running.ts';
 import type { Station } from './station.ts';
-import { Root } from './tree.ts';
+import { OutsideRoot } from './tree.ts';
 import { Worker } from './worker.ts';
 
 /** Positions that are done are written down this often (ms), and at a stop. */
@@ -54,7 +54,8 @@ class RunningTopology implements Running {
 
   async open(built: Built): Promise<void> {
     try {
-      this.#stations = await assemble(built, this.#worker, () => this.#loop?.wake());
+      const splits = await findSplits(built, this.#worker);
+      this.#stations = assemble(built, this.#worker, splits, () => this.#loop?.wake());
       for (const station of [...this.#stations].reverse()) {
         for (const task of [...station.tasks, ...station.spouts]) await task.open();
       }
@@ -112,7 +113,7 @@ class RunningTopology implements Running {
     if (station === undefined) return Promise.reject(new TypeError(`there is no component '${component}'`));
     const output = station.component.kind === 'spout' ? station.spouts[0]!.outputs[0]! : this.#entrance(station, input);
     return new Promise((resolve, reject) => {
-      const root = new ReplayRoot(this.#worker.stopwatch.now, (failed, cause) => (failed ? reject(cause) : resolve()));
+      const root = new OutsideRoot(this.#worker.stopwatch.now, (failed, cause) => (failed ? reject(cause) : resolve()));
       this.#worker.stepAlone(root, () => {
         output.add(value, time);
         output.deliver();
@@ -227,18 +228,4 @@ class RunningTopology implements Running {
 
 function isOver(state: TopologyState): boolean {
   return state === 'completed' || state === 'stopped' || state === 'killed' || state === 'failed';
-}
-
-/** The tree of a value replayed from the ledger. */
-class ReplayRoot extends Root {
-  readonly origin = undefined;
-  readonly #ended: (failed: boolean, cause: unknown) => void;
-  constructor(since: number, ended: (failed: boolean, cause: unknown) => void) {
-    super(since);
-    this.#ended = ended;
-  }
-  touch(): void {}
-  protected end(): void {
-    this.#ended(this.failed, this.cause);
-  }
 }

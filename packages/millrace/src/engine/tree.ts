@@ -97,3 +97,17 @@ export function anchorOf(anchors: readonly (Anchor | undefined)[]): Anchor | und
   const distinct = [...new Set(anchors.filter((a) => a !== undefined))];
   return distinct.length < 2 ? distinct[0] : new Anchors(distinct);
 }
+
+/** The tree of a value that no spout gave: from a test, or replayed from the ledger. */
+export class OutsideRoot extends Root {
+  readonly origin = undefined;
+  readonly #ended: (failed: boolean, cause: unknown) => void;
+  constructor(since: number, ended: (failed: boolean, cause: unknown) => void) {
+    super(since);
+    this.#ended = ended;
+  }
+  touch(): void {}
+  protected end(): void {
+    this.#ended(this.failed, this.cause);
+  }
+}

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Tuple } from '../index.ts';
+import { asyncBolt, bolt, list, manualBolt, sink, spout, topology, type, value } from '../index.ts';
+import { testRun } from '../testing.ts';
+
+interface Reading {
+  device: string;
+  site: string;
+  value: number;
+}
+interface Alert extends Reading {
+  z: number;
+}
+
+function zScore(x: number, seen: readonly number[]): number {
+  if (seen.length < 5) return 0;
+  const mean = seen.reduce((a, b) => a + b) / seen.length;
+  return Math.abs(x - mean) / (Math.sqrt(seen.reduce((a, b) => a + (b - mean) ** 2, 0) / seen.length) || 1);
+}
+
+const detect = bolt({
+  emits: { alerts: type<Alert>(), normal: type<Reading>() },
+  state: { seen: list(type<number>()) },
+  prepare: ({ emit, state }) => ({
+    execute(r: Reading) {
+      const z = zScore(r.value, state.seen.get());
+      state.seen.append(r.value);
+      if (z > 2) emit.alerts({ ...r, z });
+      else emit.normal(r);
+    },
+  }),
+});
+const leaders = bolt({
+  emits: type<[device: string, alerts: number][]>(),
+  state: { counts: value<Record<string, number>>({}) },
+  tick: '10s',
+  prepare: ({ emit, state: { counts } }) => ({
+    execute(a: Alert) {
+      counts.set({ ...counts.get(), [a.device]: (counts.get()[a.device] ?? 0) + 1 });
+    },
+    tick() {
+      emit(
+        Object.entries(counts.get())
+          .sort((a, b) => b[1] - a[1])
+          .slice(0, 3),
+      );
+    },
+  }),
+});
+const addOwner = asyncBolt({
+  concurrency: 16,
+  order: 'perKey',
+  timeout: '2s',
+  execute: async (a: Alert) => ({ ...a, owner: `owner of ${a.device}` }),
+});
+const inserted: Alert[] = [];
+const save = manualBolt({
+  tick: '1s',
+  prepare({ ack }) {
+    let held: Tuple<Alert>[] = [];
+    const flush = () => {
+      const batch = held;
+      held = [];
+      for (const tuple of batch) {
+        inserted.push(tuple.value);
+        ack(tuple);
+      }
+    };
+    return {
+      execute(t: Tuple<Alert>) {
+        if (held.push(t) === 500) flush();
+      },
+      tick: flush,
+      flush,
+    };
+  },
+});
+const report = bolt({
+  emits: type<string>(),
+  prepare: ({ emit }) => ({
+    execute: {
+      reading(r: Reading) {
+        emit(`${r.device} ok`);
+      },
+      alert(a: Alert) {
+        emit(`${a.device} ${a.z}`);
+      },
+    },
+  }),
+});
+const never = spout({ emits: type<Reading>(), open: () => ({ nextTuple: () => false }) });
+
+const detector = topology('anomaly-detector', (t) => {
+  const raw = t.spout('readings', never, { parallelism: 4 });
+  const clean = t.bolt('clean', raw.shuffle(), (r) => (Number.isFinite(r.value) ? r : undefined));
+  const { alerts, normal } = t.bolt('detect', clean.fields('device'), detect, { parallelism: 2 });
+  const top = t.bolt('leaders', alerts.global(), leaders);
+  const owned = t.bolt('owner', alerts.fields('device'), addOwner);
+  t.sink('rows', alerts.shuffle(), sink({ mode: 'append', batch: { size: 500, every: '1s' }, write: () => {} }));
+  t.bolt('db', alerts.shuffle(), save);
+  const lines = t.bolt('report', { reading: normal.fields('device'), alert: alerts.keyBy((a) => a.device) }, report);
+  return { raw, alerts, top, owned, lines };
+});
+
+for (const encodeEdges of [false, true]) {
+  test(`one spike, one alert, on the board at the next tick (edges encoded: ${encodeEdges})`, async () => {
+    inserted.length = 0;
+    const run = testRun(detector, { encodeEdges });
+    for (const x of [50, 51, 49, 50, 51, 49, 95]) run.feed('raw', { device: 'd1', site: 'north', value: x });
+    await run.advance('10s');
+    assert.deepEqual(
+      run.read('alerts').map((a) => a.value),
+      [95],
+    );
+    assert.deepEqual(run.read('top'), [[['d1', 1]]]);
+    assert.equal(run.read('owned')[0]?.owner, 'owner of d1');
+    assert.equal(run.read('lines').filter((l) => l.endsWith('ok')).length, 6);
+    assert.equal(run.written('rows').length, 1);
+    assert.equal(inserted.length, 1);
+    assert.deepEqual([run.acked, run.failed], [7, 0]);
+    assert.equal(run.metrics('detect').executed, 7);
+  });
+}
+
+test('the same test gives the same result, randomness and the clock in user code included', async () => {
+  const dice = topology('dice', (t) => {
+    const raw = t.spout('raw', never);
+    const rolled = t.bolt('roll', raw.shuffle(), (r) => [r.value, Math.random(), Date.now(), new Date().toISOString()]);
+    return { raw, rolled };
+  });
+  const once = async (seed: number) => {
+    const run = testRun(dice, { seed, start: 1_000_000 });
+    for (let i = 0; i < 5; i++) {
+      run.feed('raw', { device: 'd', site: 's', value: i });
+      await run.advance('1h');
+    }
+    return run.read('rolled');
+  };
+  const first = await once(7);
+  assert.deepEqual(await once(7), first);
+  assert.notDeepEqual(await once(8), first);
+  assert.deepEqual(
+    first.map((rolled) => rolled[2]),
+    [0, 1, 2, 3, 4].map((h) => 1_000_000 + h * 3_600_000),
+  );
+});
+
+test('a bolt that changes a value it was given is found out', async () => {
+  const thief = topology('thief', (t) => {
+    const raw = t.spout('raw', never);
+    const out = t.bolt(
+      'change',
+      raw.shuffle(),
+      (r) => {
+        r.value = 0;
+        return r;
+      },
+      { onError: { retries: 0 } },
+    );
+    return { raw, out };
+  });
+  const run = testRun(thief);
+  run.feed('raw', { device: 'd', site: 's', value: 1 });
+  await run.settle();
+  assert.deepEqual(run.read('out'), []);
+  assert.match(run.ledger()[0]!.detail, /'change' task 0 failed: Cannot assign to read only property 'value'/);
+});
+
+test('a value that could not cross to another worker is an error when edges are encoded', async () => {
+  const functions = topology('functions', (t) => {
+    const raw = t.spout('raw', never);
+    const out = t.bolt('make', raw.shuffle(), () => ({ call: () => 1 }));
+    t.bolt('use', out.shuffle(), () => {});
+    return { raw };
+  });
+  const run = testRun(functions, { encodeEdges: true });
+  assert.throws(() => run.feed('raw', { device: 'd', site: 's', value: 1 }), {
+    code: 'MR_EDGE_ENCODING',
+  });
+});
+
+test('reading a stream that the topology does not give back says which there are', () => {
+  const run = testRun(detector);
+  assert.throws(() => run.read('raws' as 'raw'), {
+    code: 'MR_UNKNOWN_STREAM',
+    message: /'raw', 'alerts', 'top', 'owned', 'lines'/,
+  });
+  assert.throws(() => run.written('row'), { message: /there is no component 'row' here; declared so far: 'rows'/ });
+});
