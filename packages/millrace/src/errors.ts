@@ -279,6 +279,25 @@ export const ERROR_TABLE = {
     message: (directory: string) =>
       `there is no data directory ${directory}: run a topology first, name another directory with --data DIR, or make topics with 'millrace topics create'`,
   },
+  MR_PORT: {
+    retry: true,
+    message: (port: number) => `port ${port} of 127.0.0.1 is in use: choose another with --metrics-port, or 0 for any`,
+  },
+  MR_FILE_READ: {
+    retry: true,
+    message: (component: string, path: string, cause: string) =>
+      `'${component}' cannot read the file ${path}: ${cause}; check the path and who may read it`,
+  },
+  MR_FILE_SHRANK: {
+    retry: false,
+    message: (component: string, path: string, size: number, position: number) =>
+      `'${component}': the file ${path} has ${size} bytes, fewer than the ${position} that were read already: it was cut or replaced; start with a fresh position, or read a file that only grows`,
+  },
+  MR_LINE: {
+    retry: false,
+    message: (component: string, got: string, value: string) =>
+      `'${component}': ${got} is not one line of text (from the value ${value}): let format give text without line breaks`,
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -39,6 +39,7 @@ export function topicSpout<T>(topic: Topic<T>, options: TopicSpoutOptions): Spou
       const starts = await startOffsets(log, topic.name, group, from, task.splits.map(partitionOf));
       return new TopicReader(task, log, topic, group, starts);
     },
+    decode: (payload) => topic.value.decode(payload),
   });
 }
 

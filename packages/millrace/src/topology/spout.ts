@@ -71,6 +71,7 @@ export type SpoutCode =
       /** All splits there are, the same answer for every task; asked once at start. */
       readonly splits: (task: Task) => readonly string[] | Promise<readonly string[]>;
       readonly open: (task: never) => LogReader | Promise<LogReader>;
+      readonly decode?: (payload: Uint8Array) => unknown;
     };
 
 export interface Spout<out H> {
@@ -101,11 +102,14 @@ export function logSpout<T>(definition: {
   readonly emits: Schema<T>;
   readonly splits: (task: Task) => readonly string[] | Promise<readonly string[]>;
   readonly open: (task: LogTask<T>) => LogReader | Promise<LogReader>;
+  /** The value in the payload of a record that was rejected, or throws why it has none: how the ledger replays it. */
+  readonly decode?: (payload: Uint8Array) => T;
 }): Spout<Stream<T>> {
+  const { emits, ...code } = definition;
   return {
     component: 'spout',
-    streams: declaredStreams(definition.emits),
-    code: { kind: 'log', splits: definition.splits, open: definition.open },
+    streams: declaredStreams(emits),
+    code: { kind: 'log', ...code },
     handles: undefined as never,
   };
 }

@@ -1,0 +1,125 @@
+/**
+ * What one process can ask of another's data directory, method by method: the same table serves the control socket of a
+ * running topology and, when nobody owns the files, the command that opens them itself.
+ */
+import type { GroupLag, TopicConfig } from '@millrace/broker';
+import type { ControlCall } from '../engine/control-server.ts';
+import type { Guarantee } from '../engine/engine-options.ts';
+import type { TopologyMetrics, TopologyState } from '../engine/running.ts';
+import type { LedgerCause, LedgerEntry } from '../ledger/ledger.ts';
+
+/** Bytes as base64. */
+export type Base64 = string;
+
+export interface TopicSummary {
+  readonly topic: string;
+  readonly partitions: number;
+  /** Offsets between earliest and latest, over all partitions. */
+  readonly records: number;
+  readonly bytes: number;
+}
+export interface TopicDetails {
+  readonly topic: string;
+  readonly id: string;
+  readonly config: TopicConfig;
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly earliest: number;
+    readonly latest: number;
+    readonly bytes: number;
+    /** Why the partition refuses writes. */
+    readonly error?: string;
+  }[];
+  readonly groups: readonly { readonly group: string; readonly lag: readonly Omit<GroupLag, 'topic'>[] }[];
+}
+export interface RecordToProduce {
+  readonly partition?: number;
+  readonly key: Base64 | null;
+  readonly value: Base64 | null;
+  readonly headers: readonly (readonly [name: string, value: Base64 | null])[];
+}
+export interface ConsumedRecord extends RecordToProduce {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+}
+export type From = 'earliest' | 'latest' | { readonly offset: number } | { readonly time: number };
+
+export interface EntrySummary extends Omit<LedgerEntry, 'payload'> {
+  /** Bytes of its payload; null when there is none. */
+  readonly size: number | null;
+}
+export interface EntryDetails extends EntrySummary {
+  readonly payload: Base64 | null;
+}
+export interface LedgerCount {
+  readonly topology: string;
+  readonly component: string;
+  readonly cause: LedgerCause;
+  readonly count: number;
+  readonly shed: number;
+}
+
+export interface Status {
+  readonly pid: number;
+  readonly data: string;
+  readonly guarantee: Guarantee;
+  readonly metrics: TopologyMetrics;
+}
+interface State {
+  readonly topology: string;
+  readonly state: TopologyState;
+}
+
+/** Of each method: what it takes, what it answers, and the items it gives before. */
+export interface Api {
+  'topics.list': { params: Record<never, never>; result: readonly TopicSummary[] };
+  'topics.describe': { params: { topic: string; group?: string }; result: TopicDetails };
+  'topics.create': { params: { topic: string; partitions: number; config: object }; result: TopicDetails };
+  'topics.alter': { params: { topic: string; config: object }; result: TopicDetails };
+  'topics.delete': { params: { topic: string }; result: null };
+  produce: {
+    params: { topic: string; records: readonly RecordToProduce[] };
+    result: readonly { readonly partition: number; readonly offset: number }[];
+  };
+  consume: {
+    params: { topic: string; partition?: number; from: From; max?: number; follow?: boolean };
+    item: ConsumedRecord;
+    result: { readonly records: number };
+  };
+  'ledger.list': {
+    params: { topology?: string; component?: string; cause?: string; limit?: number };
+    result: { readonly entries: readonly EntrySummary[]; readonly counts: readonly LedgerCount[] };
+  };
+  'ledger.show': { params: { id: string }; result: EntryDetails };
+  'ledger.replay': { params: { id: string }; result: null };
+  status: { params: Record<never, never>; result: Status };
+  activate: { params: Record<never, never>; result: State };
+  deactivate: { params: Record<never, never>; result: State };
+  stop: { params: Record<never, never>; result: State };
+  kill: { params: Record<never, never>; result: State };
+}
+export type MethodName = keyof Api;
+export type ItemOf<M extends MethodName> = Api[M] extends { item: infer I } ? I : never;
+
+/** Some of the methods, as a server runs them. What arrives is checked by each: it came from outside. */
+export type Methods<M extends MethodName> = {
+  readonly [N in M]: (params: unknown, call: ControlCall) => Api[N]['result'] | Promise<Api[N]['result']>;
+};
+
+/** A way to ask: over the control socket, or in this process. */
+export interface Access {
+  call<M extends MethodName>(
+    method: M,
+    params: Api[M]['params'],
+    options?: { readonly onItem?: (item: ItemOf<M>) => void; readonly signal?: AbortSignal },
+  ): Promise<Api[M]['result']>;
+  close(): Promise<void>;
+}
+
+export function toBase64(bytes: Uint8Array | null): Base64 | null {
+  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+export function fromBase64(text: Base64 | null): Uint8Array | null {
+  return text === null ? null : Buffer.from(text, 'base64');
+}

@@ -1,0 +1,60 @@
+/** `millrace status`, `activate`, `deactivate` and `kill`: beside the running topology. */
+import { formatDuration } from '../../duration.ts';
+import type { ComponentMetrics, LatencySnapshot } from '../../engine/running.ts';
+import type { Status } from '../api.ts';
+import type { Cell } from '../table.ts';
+import { latencyText, tableLines } from '../table.ts';
+import { print, printJson } from '../terminal.ts';
+import { shortPath } from '../user-frames.ts';
+import type { DataOptions } from './with-data.ts';
+import { withRunning } from './with-data.ts';
+
+export async function showStatus(options: DataOptions): Promise<void> {
+  const status = await withRunning(options, (access) => access.call('status', {}));
+  if (options.json) printJson(status);
+  else print(...statusLines(status));
+}
+
+export async function tell(what: 'activate' | 'deactivate' | 'stop' | 'kill', options: DataOptions): Promise<void> {
+  const told = await withRunning(options, (access) => access.call(what, {}));
+  if (options.json) printJson(told);
+  else print(`${told.topology} is ${told.state}`);
+}
+
+const TEXT = ['COMPONENT', 'KIND'];
+const NUMBERS = ['TASKS', 'IN', 'EMITTED', 'ACKED', 'FAILED', 'LEDGER', 'P50', 'P99', 'CAPACITY', 'WAITING'];
+const HEAD = [...TEXT.map((title) => ({ title })), ...NUMBERS.map((title) => ({ title, right: true }))];
+
+export function statusLines({ pid, data, guarantee, metrics }: Status, columns?: number): string[] {
+  const { topology, state, uptime, components } = metrics;
+  return [
+    `${topology} is ${state} for ${formatDuration(uptime)} · ${guarantee} · process ${pid} · ${shortPath(data)}`,
+    '',
+    ...tableLines(HEAD, components.map(row), columns),
+    '',
+    'P50 and P99: of a spout from emit to ack of the whole tree, of a bolt in its code, of a sink from event to write.',
+  ];
+}
+
+function row(component: ComponentMetrics): Cell[] {
+  const { kind, streams, executed, acked, failed, ledgered, capacity, queued, pending } = component;
+  const latency = latencyOf(component);
+  return [
+    component.component,
+    kind,
+    component.tasks,
+    kind === 'spout' ? undefined : executed,
+    kind === 'sink' ? undefined : streams.reduce((sum, { emitted }) => sum + emitted, 0),
+    acked,
+    failed,
+    ledgered,
+    latency.count === 0 ? undefined : latencyText(latency.p50),
+    latency.count === 0 ? undefined : latencyText(latency.p99),
+    `${Math.round(capacity * 100)} %`,
+    kind === 'spout' ? pending : queued,
+  ];
+}
+
+function latencyOf({ kind, complete, execute, result }: ComponentMetrics): LatencySnapshot {
+  return kind === 'spout' ? complete : kind === 'bolt' ? execute : result;
+}

@@ -1,0 +1,36 @@
+/** The log and the ledger of a data directory that this process owns, and the methods over them. */
+import type { Log } from '@millrace/broker';
+import { openLog } from '@millrace/broker';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Shed } from '../ledger/limits.ts';
+import { sqliteLedger } from '../ledger/sqlite.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { ledgerMethods } from './methods/ledger-methods.ts';
+import { logMethods } from './methods/log-methods.ts';
+
+export interface Files {
+  readonly log: Log;
+  readonly ledger: Ledger;
+  readonly methods: ReturnType<typeof logMethods> & ReturnType<typeof ledgerMethods>;
+  close(): Promise<void>;
+}
+
+/** `onShed` hears of payloads that the ledger gave up for space. */
+export async function openFiles(
+  data: DataDirectory,
+  { random, timers }: Runtime,
+  onShed: (shed: Shed) => void = () => {},
+): Promise<Files> {
+  const log = await openLog({ directory: data.log, random });
+  const ledger = sqliteLedger(data.ledger, { timers, onShed });
+  return {
+    log,
+    ledger,
+    methods: { ...logMethods(log), ...ledgerMethods(ledger) },
+    async close() {
+      await log.close();
+      await ledger.close();
+    },
+  };
+}

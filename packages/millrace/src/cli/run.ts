@@ -1,0 +1,199 @@
+/**
+ * Runs a topology in this process: log, ledger, engine and control socket over one data directory. Behind `millrace run`
+ * and `run()` of millrace/engine alike.
+ */
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { standardOutput } from '../connectors/stdout/standard-output.ts';
+import { formatDuration } from '../duration.ts';
+import type { ControlServer } from '../engine/control-server.ts';
+import { serveControl } from '../engine/control-server.ts';
+import type { Guarantee } from '../engine/engine-options.ts';
+import type { Running } from '../engine/running.ts';
+import { startTopology } from '../engine/start.ts';
+import { MillraceError } from '../errors.ts';
+import { realRuntime } from '../runtime/real.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { embeddedTopicLog } from '../topic/embedded.ts';
+import type { Built, Topology } from '../topology/topology.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { announceControl, defaultDataDirectory, socketPath, takeDataDirectory } from './data-directory.ts';
+import { importTopology } from './load-module.ts';
+import { topologyMethods } from './methods/topology-methods.ts';
+import type { MetricsServer } from './metrics-server.ts';
+import type { Notices } from './notices.ts';
+import { noticesOn } from './notices.ts';
+import type { Files } from './open-files.ts';
+import { openFiles } from './open-files.ts';
+import { EXIT, exitCodeOf, failureText } from './report.ts';
+import type { LiveScreen } from './screen.ts';
+import { liveScreen } from './screen.ts';
+import { onSignals } from './signals.ts';
+import { outputAbove } from './stdout.ts';
+import { shortPath } from './user-frames.ts';
+
+export interface RunOptions {
+  /** What `t.config(schema)` gets, checked by that schema. */
+  readonly config?: unknown;
+  /** The data directory; by default `.millrace` beside the package.json nearest to the module. */
+  readonly data?: string;
+  /** Empty the data directory first. */
+  readonly fresh?: boolean;
+  /** Default 'at-least-once'. */
+  readonly guarantee?: Guarantee;
+  /** Serve /metrics and /health on this port of 127.0.0.1; 0 takes any free one. */
+  readonly metricsPort?: number;
+  /** Say nothing but why it failed. */
+  readonly quiet?: boolean;
+  /** Notices as one JSON object per line. */
+  readonly json?: boolean;
+}
+
+/**
+ * Runs the topology that the calling module exports, until it ends: `if (import.meta.main) await run(import.meta.url)`.
+ * The module is loaded a second time for it, because the first is still being evaluated, by this very call. Never
+ * rejects: a failure is written to standard error and sets the process's exit code.
+ */
+export async function run(moduleUrl: string, options: RunOptions = {}): Promise<void> {
+  const file = fileURLToPath(moduleUrl);
+  const load = () => importTopology(`${moduleUrl}?millrace=run`, shortPath(file));
+  process.exitCode = await runTopology(load, dirname(file), options);
+}
+
+/** The exit code. `folder` is where the module is. */
+export async function runTopology(load: () => Promise<Topology>, folder: string, options: RunOptions): Promise<number> {
+  const runtime = realRuntime();
+  const screen = liveScreen(process.stdout, runtime.timers);
+  const restore = (): void => screen.close();
+  process.on('exit', restore);
+  const { json = false, quiet = false } = options;
+  const notices = noticesOn(process.stderr, screen, runtime.clock, { json, quiet });
+  try {
+    const built = (await load()).build(options.config);
+    const data = takeDataDirectory(options.data ?? defaultDataDirectory(folder), { fresh: options.fresh ?? false });
+    try {
+      return await runOn(data, built, { ...options, runtime, screen, notices });
+    } finally {
+      data.release();
+    }
+  } catch (error) {
+    screen.close();
+    notices.fail(error instanceof MillraceError ? error.code : undefined, failureText(error));
+    return exitCodeOf(error);
+  } finally {
+    screen.close();
+    process.off('exit', restore);
+  }
+}
+
+interface Surroundings extends RunOptions {
+  readonly runtime: Runtime;
+  readonly screen: LiveScreen;
+  readonly notices: Notices;
+}
+
+async function runOn(data: DataDirectory, built: Built, around: Surroundings): Promise<number> {
+  const { runtime, screen, notices, guarantee = 'at-least-once' } = around;
+  const onShed = ({ payloads, bytes }: { payloads: number; bytes: number }) =>
+    notices.log('ledger', `is full: gave up the payloads of ${payloads} older entries (${bytes} bytes)`);
+  const files = await openFiles(data, runtime, onShed);
+  const topics = embeddedTopicLog(files.log);
+  const resources = new Map<string, unknown>([
+    ['log', topics],
+    ['clock', runtime.clock],
+    ['timers', runtime.timers],
+    ['files', runtime.files],
+    ['sockets', runtime.sockets],
+    ['stdout', outputAbove(screen, standardOutput(process.stdout))],
+    ['screen', screen],
+  ]);
+  try {
+    sayStart(notices, built, data.path, guarantee);
+    const { log } = notices;
+    const engine = { runtime, ledger: files.ledger, resources, guarantee, freeze: false, encodeEdges: false, log };
+    const running = await startTopology(built, engine);
+    return await follow(running, built, data, files, { ...around, guarantee });
+  } finally {
+    await topics.close();
+    await files.close();
+  }
+}
+
+/** From the start to the end of a running topology: control, metrics and signals around it. */
+async function follow(
+  running: Running,
+  built: Built,
+  data: DataDirectory,
+  files: Files,
+  { runtime, screen, notices, guarantee = 'at-least-once', metricsPort }: Surroundings,
+): Promise<number> {
+  let control: ControlServer | undefined;
+  let metrics: MetricsServer | undefined;
+  const removeSignals = onSignals(
+    runtime.clock,
+    () => {
+      notices.say('stopping', {}, 'stopping: what is inside is finished first; once more (Ctrl-C) leaves at once');
+      void running.stop();
+    },
+    () => {
+      screen.close();
+      process.exit(EXIT.left);
+    },
+  );
+  try {
+    const own = { running, built, ledger: files.ledger, clock: runtime.clock, guarantee, data: data.path };
+    const path = socketPath(data.path);
+    control = await serveControl(runtime.sockets, { path }, { ...files.methods, ...topologyMethods(own) });
+    announceControl(data.path, path);
+    if (metricsPort !== undefined) {
+      const { serveMetrics } = await import('./metrics-server.ts');
+      metrics = await serveMetrics(metricsPort, () => running.metrics());
+      notices.say(
+        'metrics',
+        { url: `${metrics.url}/metrics` },
+        `metrics    ${metrics.url}/metrics, ${metrics.url}/health`,
+      );
+    }
+    await running.done;
+    screen.close();
+    sayEnd(notices, running);
+    return running.state === 'killed' ? EXIT.left : EXIT.ok;
+  } catch (error) {
+    await running.kill();
+    throw error;
+  } finally {
+    removeSignals();
+    await control?.close();
+    await metrics?.close();
+  }
+}
+
+function sayStart(notices: Notices, built: Built, data: string, guarantee: Guarantee): void {
+  const { name, components } = built.plan;
+  const tasks = components.reduce((sum, { parallelism }) => sum + parallelism, 0);
+  const isVolatile = [...built.components.values()].some(
+    ({ kind, ...c }) =>
+      kind === 'bolt' && 'code' in c && c.code.kind === 'bolt' && Object.keys(c.code.state).length > 0,
+  );
+  notices.say(
+    'starting',
+    { topology: name, data, guarantee, pid: process.pid, volatileState: isVolatile },
+    `topology   ${name} (${components.length} components, ${tasks} tasks)`,
+    `data       ${shortPath(data)}`,
+    `guarantee  ${guarantee}`,
+    ...(isVolatile
+      ? ['state      in-memory state is volatile until checkpoints exist: windows and counters start empty']
+      : []),
+  );
+}
+
+function sayEnd(notices: Notices, running: Running): void {
+  const { state, uptime, components } = running.metrics();
+  const ledgered = components.reduce((sum, component) => sum + component.ledgered, 0);
+  notices.say(
+    state,
+    { topology: running.name, uptime: Math.round(uptime), ledgered },
+    `${state} after ${formatDuration(uptime)}`,
+    ...(ledgered > 0 ? [`${ledgered} records went to the ledger: 'millrace ledger list' shows them`] : []),
+  );
+}

@@ -1,0 +1,21 @@
+/** `millrace/engine`: runs a topology module in its own process, and what a run offers to the tasks of a topology. */
+import type { RunOptions } from './cli/run.ts';
+
+export type { RunOptions } from './cli/run.ts';
+export type { Guarantee } from './engine/engine-options.ts';
+export type { Screen } from './runtime/resources.ts';
+export { screenResource as screen } from './runtime/resources.ts';
+
+/**
+ * Runs the topology that the calling module exports by default, until it ends:
+ *
+ *     if (import.meta.main) await run(import.meta.url);
+ *
+ * The module is loaded a second time for it. Never rejects: a failure is written to standard error and sets the exit
+ * code, as with `millrace run`.
+ */
+export async function run(moduleUrl: string, options?: RunOptions): Promise<void> {
+  // Loaded when it runs: a module that only exports a topology should cost nothing more.
+  const cli = await import('./cli/run.ts');
+  await cli.run(moduleUrl, options);
+}
