@@ -31,12 +31,15 @@ type Sync<R> =
       ? 'a generator function needs flatMap(function* (value) { … })'
       : unknown;
 type Plain<In, R> = ((value: ValueOf<In>, time: number, key: KeyOf<In>) => R) & Sync<R>;
-/** A bolt has its handles H; a function has none, and gives the stream of what it returns, if it returns anything. */
+/**
+ * A bolt has its handles H; a function has none, and gives the stream of what it returns, if it returns anything. What
+ * the caller expects of a result must not pass for H or for a key: hence NoInfer, here and in `fields`.
+ */
 type Outputs<H, R> = [unknown] extends [H]
   ? [Exclude<R, void | undefined>] extends [never]
     ? void
     : Stream<Exclude<R, void | undefined>>
-  : H;
+  : NoInfer<H>;
 
 export interface TopologyBuilder {
   spout<H>(id: string, spout: Spout<H>, options?: SpoutOptions): H;
