@@ -159,6 +159,7 @@ export interface DrivenQueue<T> {
   readonly emitted: { readonly value: T; readonly id: MessageId | undefined; readonly time: number | undefined }[];
   readonly lines: string[];
   readonly until: (condition: () => boolean) => Promise<void>;
+  readonly once: () => boolean;
   readonly reader: QueueReader;
 }
 
@@ -177,7 +178,7 @@ export async function driveQueue<T>(spout: Spout<Stream<T>>, options: DriveOptio
     },
   };
   const reader = await spout.code.open(context as never);
-  return { emitted, lines, until: loopOf.until, reader };
+  return { emitted, lines, until: loopOf.until, once: loopOf.once, reader };
 }
 
 export interface DrivenSink<T> extends SinkWriter<T> {

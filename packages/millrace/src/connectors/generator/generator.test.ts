@@ -106,6 +106,10 @@ test('what the iterable throws is thrown to the engine', async () => {
   const drivenLater = await driveLog(generatorSpout(brokenLater));
   await assert.rejects(drivenLater.toEnd(), /sensor unplugged/);
   assert.deepEqual([driven.values(), drivenLater.values()], [[1], [1]]);
+  // The engine asks again after a while: a failure must not turn into an end.
+  assert.throws(() => driven.once(), /sensor unplugged/);
+  assert.throws(() => drivenLater.once(), /sensor unplugged/);
+  assert.deepEqual([driven.endedSplits, drivenLater.endedSplits], [[], []]);
 });
 
 test('gives nothing while its split is paused, and wakes the engine when it is resumed', async () => {

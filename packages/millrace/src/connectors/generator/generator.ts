@@ -9,6 +9,7 @@ import { type } from '../../topology/schema.ts';
 import type { LogReader, LogTask, Position, Spout } from '../../topology/spout.ts';
 import { logSpout } from '../../topology/spout.ts';
 import type { Stream } from '../../topology/stream.ts';
+import { idleReader } from '../idle-reader.ts';
 
 export interface GeneratorOptions {
   /** Values per second; as fast as the topology takes them when absent. */
@@ -30,12 +31,9 @@ export function generatorSpout<T>(
   return logSpout({
     emits: type<T>(),
     splits: () => [SPLIT],
-    open: (task) => (task.splits.length === 0 ? nothing : read(task, make, rate)),
+    open: (task) => (task.splits.length === 0 ? idleReader : read(task, make, rate)),
   });
 }
-
-/** The reader of a task that was given no split. */
-const nothing: LogReader = { seek() {}, pause() {}, resume() {}, next: () => false, commit: async () => {} };
 
 /** What the next value of an iterable is: one, none yet, or none ever. */
 interface Source<T> {
@@ -105,12 +103,23 @@ function open<T>(iterable: Iterable<T> | AsyncIterable<T>, task: LogTask<T>): So
   return Symbol.asyncIterator in iterable ? pulled(iterable, task.wake) : inStep(iterable);
 }
 
+/** What an iterable threw is thrown each time: asked again, a generator would only say that it has ended. */
 function inStep<T>(iterable: Iterable<T>): Source<T> {
   const iterator = iterable[Symbol.iterator]();
+  let failure: { readonly thrown: unknown } | undefined;
   let value: T;
+  const next = () => {
+    if (failure) throw failure.thrown;
+    try {
+      return iterator.next();
+    } catch (thrown) {
+      failure = { thrown };
+      throw thrown;
+    }
+  };
   return {
     take() {
-      const result = iterator.next();
+      const result = next();
       if (result.done) return 'end';
       value = result.value;
       return 'value';
@@ -128,7 +137,7 @@ function pulled<T>(iterable: AsyncIterable<T>, wake: () => void): Source<T> {
   let waiting: T[] = [];
   let first = 0;
   let asking = false;
-  let over: { readonly failed?: unknown } | undefined;
+  let over: { readonly thrown?: unknown } | undefined;
   let value: T;
   const ask = async () => {
     asking = true;
@@ -139,8 +148,8 @@ function pulled<T>(iterable: AsyncIterable<T>, wake: () => void): Source<T> {
         else waiting.push(result.value);
         wake();
       }
-    } catch (failed) {
-      over = { failed };
+    } catch (thrown) {
+      over = { thrown };
       wake();
     }
     asking = false;
@@ -157,7 +166,7 @@ function pulled<T>(iterable: AsyncIterable<T>, wake: () => void): Source<T> {
         if (!asking && !over) void ask();
         return 'value';
       }
-      if (over && 'failed' in over) throw over.failed;
+      if (over && 'thrown' in over) throw over.thrown;
       return over ? 'end' : 'later';
     },
     get value() {
