@@ -78,11 +78,12 @@ const STRIPPING =
 function markedLine(stack: string): { readonly place: string; readonly lines: string } | undefined {
   const [, file, line, rest] = /^((?:file:\/\/)?\/.+):(\d+)\n([\s\S]*?)\n\s*(?:\n|\w*Error\b)/.exec(stack) ?? [];
   if (file === undefined || rest === undefined) return undefined;
-  const shown = rest.split('\n').slice(-2);
-  const column = shown.at(-1)!.search(/\^/) + 1;
-  const place = `${shortPath(pathOf(file))}:${line}${column > 0 ? `:${column}` : ''}`;
-  // Without a caret the last line alone is where the compiler gave up.
-  const lines = (column > 0 ? shown : shown.slice(-1)).map((l) => `  ${l}`).join('\n');
+  const source = rest.split('\n');
+  const caret = source.findLastIndex((text) => /^\s*\^+\s*$/.test(text));
+  const place = `${shortPath(pathOf(file))}:${line}${caret < 0 ? '' : `:${source[caret]!.indexOf('^') + 1}`}`;
+  // Without a caret the last line is where the compiler gave up.
+  const shown = caret < 0 ? source.slice(-1) : source.slice(Math.max(0, caret - 1), caret + 1);
+  const lines = shown.map((text) => `  ${text.trimEnd()}`).join('\n');
   return { place, lines };
 }
 

@@ -98,7 +98,7 @@ import { testRun } from 'millrace/testing';
 import sensors from './sensors.ts';
 
 test('a reading far above the average of its device is an alert', async () => {
-  const run = await testRun(sensors);
+  const run = testRun(sensors);
   for (const value of [50, 52, 48, 50, 80]) run.feed('raw', { device: 'a', value });
   run.feed('raw', { device: 'b', value: 80 });
   await run.advance('1s');
