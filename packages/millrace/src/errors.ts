@@ -298,6 +298,36 @@ export const ERROR_TABLE = {
     message: (component: string, got: string, value: string) =>
       `'${component}': ${got} is not one line of text (from the value ${value}): let format give text without line breaks`,
   },
+  MR_SQLITE_OPEN: {
+    retry: true,
+    message: (component: string, path: string, cause: string) =>
+      `'${component}' cannot open the database ${path}: ${cause}; check that its folder may be written to and has space`,
+  },
+  MR_SQLITE_CREATE: {
+    retry: false,
+    message: (component: string, table: string, create: string) =>
+      `'${component}' ran ${JSON.stringify(create)}, and there still is no table '${table}': let create make the table that the sink writes to`,
+  },
+  MR_SQLITE_ROW: {
+    retry: false,
+    message: (component: string, table: string, why: string, value: string) =>
+      `'${component}' has no row of '${table}' for ${value}: ${why}; let row give an object of text, numbers, bigints, booleans, bytes and null`,
+  },
+  MR_SQLITE_WRITE: {
+    retry: true,
+    message: (component: string, table: string, path: string, cause: string, state: string) =>
+      `'${component}' could not write to '${table}' in ${path}: ${cause}; ${state}`,
+  },
+  MR_SQLITE_BUSY: {
+    retry: true,
+    message: (component: string, path: string) =>
+      `'${component}' could not write to ${path}: another process has held its lock for too long; end that process's transaction`,
+  },
+  MR_STORM_VALUE: {
+    retry: false,
+    message: (got: string) =>
+      `${got} has no hash on Storm that can be told in advance: group by text, booleans, whole numbers up to 64 bits (beyond 2^53 as bigints), or fractions of at most 18 characters`,
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
