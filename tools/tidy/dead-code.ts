@@ -15,7 +15,9 @@ export interface Kept {
 }
 
 /** Dead by the rule, kept for a reason. */
-const keptAlive: readonly Kept[] = [];
+const keptAlive: readonly Kept[] = [
+  { path: 'packages/millrace/src/storm/deep-hash.ts', because: 'graphs do not run on Apache Storm yet' },
+];
 
 export function deadCode(project: Project, kept: readonly Kept[] = keptAlive): Problem[] {
   const entries = [...project.modules.keys()].filter((path) => isEntry(project, path));

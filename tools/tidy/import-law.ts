@@ -17,6 +17,7 @@ const lawOf = {
     connectors: ['topology', 'runtime', 'codec'],
     engine: ['topology', 'runtime', 'codec', 'time', 'state', 'ledger'],
     topic: ['topology', 'runtime', 'codec', 'ledger', '@millrace/broker'],
+    storm: [],
     testing: 'everything',
     cli: 'everything',
   },
