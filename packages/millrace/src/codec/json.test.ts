@@ -34,6 +34,8 @@ test('what JSON would lose is refused, with the path to it', () => {
   lost({ a: Number.NaN }, 'value.a', 'NaN');
   lost([[Number.NEGATIVE_INFINITY]], 'value[0][0]', '-Infinity');
   lost({ list: [undefined] }, 'value.list[0]', 'undefined');
+  // biome-ignore lint/suspicious/noSparseArray: a hole is what is tested
+  lost({ list: [1, , 2] }, 'value.list[1]', 'undefined');
   lost({ seen: new Map([[1, 2]]) }, 'value.seen', 'an instance of Map');
   lost({ seen: new Set([1]) }, 'value.seen', 'an instance of Set');
   lost({ at: new Date(Number.NaN) }, 'value.at', 'an invalid date');
@@ -50,6 +52,12 @@ test('what only looks like a loss goes through', () => {
     at: '1970-01-01T00:00:00.000Z',
     none: null,
   });
+});
+
+test('a value that says by itself how it becomes JSON is checked as it says', () => {
+  const money = (cents: unknown) => ({ none: null, price: { toJSON: () => ({ cents }) } });
+  assert.deepEqual(json.decode(json.encode(money(5))), { none: null, price: { cents: 5 } });
+  lost(money(Number.NaN), 'value.price.cents', 'NaN');
 });
 
 test('a cycle is refused', () => {

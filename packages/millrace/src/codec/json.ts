@@ -17,7 +17,7 @@ export function jsonOf<T>(parse: (value: unknown) => T): Codec<T> {
   };
 }
 
-/** What JSON loses leaves one of these behind. So only a text that holds one is looked at again, value by value. */
+/** What JSON loses leaves one of these behind. So only the value of a text that holds one is looked at again. */
 const SUSPECT = /null|\{\}|"0":/;
 
 function jsonText(value: unknown): string {
@@ -31,8 +31,19 @@ function jsonText(value: unknown): string {
     const what = isCycle ? 'a value that contains itself' : `refused (${messageOf(error)})`;
     throw new MillraceError('MR_ENCODE', ['JSON', 'the value', what], error);
   }
-  if (text === undefined || SUSPECT.test(text)) checkLossless(value);
+  if (text === undefined || (SUSPECT.test(text) && !isPlainData(value))) checkLossless(value);
   return text!;
+}
+
+/** True for data that JSON surely keeps: plain objects and lists of finite numbers, texts, booleans and nulls. */
+function isPlainData(value: unknown): boolean {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object') return false;
+  if (Array.isArray(value)) return isPlainList(value);
+  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false;
+  for (const part of Object.values(value)) if (!isLeftOut(part) && !isPlainData(part)) return false;
+  return true;
 }
 
 /** MR_ENCODE with the path to the first part of `value` that JSON would lose. */
@@ -47,6 +58,12 @@ function checkLossless(value: unknown): void {
     if (typeof part === 'object' && part !== null) paths.set(part, path);
     return part;
   });
+}
+
+/** By index, because `every` skips holes, which JSON turns into null. */
+function isPlainList(list: readonly unknown[]): boolean {
+  for (let i = 0; i < list.length; i++) if (!isPlainData(list[i])) return false;
+  return true;
 }
 
 function isLeftOut(part: unknown): boolean {

@@ -12,8 +12,11 @@ import { entryWriter } from './sqlite-writer.ts';
 
 /** How long the first entry of a group waits for others to share its transaction and its sync. */
 const WINDOW_MS = 5;
-/** A group this large is written at once: so many entries, or bytes of payload, wait in memory and no more. */
-const GROUP_ENTRIES = 1000;
+/**
+ * A group this large is written at once: so many entries, or bytes of payload, wait in memory and no more. Writing it
+ * holds up the event loop for some milliseconds.
+ */
+const GROUP_ENTRIES = 256;
 const GROUP_BYTES = 4 * 1024 * 1024;
 
 /** The version of the table, in the file's `user_version`. */
@@ -39,6 +42,7 @@ const TABLE = `
     replayed REAL
   );
   CREATE INDEX IF NOT EXISTS entries_by_age ON entries (at);
+  CREATE INDEX IF NOT EXISTS entries_by_place ON entries (topology, component, cause, shed);
   CREATE INDEX IF NOT EXISTS entries_with_payload ON entries (seq) WHERE length(payload) > 0;
   PRAGMA user_version = ${VERSION};
   COMMIT;`;
