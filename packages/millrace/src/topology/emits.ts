@@ -48,6 +48,6 @@ export function declaredStreams(emits: Emits): readonly DeclaredStream[] {
   });
 }
 
-export function isSchema(emits: Emits | Direct<unknown>): emits is Schema<unknown> {
+function isSchema(emits: Emits | Direct<unknown>): emits is Schema<unknown> {
   return '~standard' in emits;
 }
