@@ -45,12 +45,17 @@ export function deadCode(project: Project, kept: readonly Kept[] = keptAlive): P
   return problems;
 }
 
+/** Tests, examples, what a package exports, and what a package.json or `.ci/run` runs by its path. */
 function isEntry(project: Project, path: string): boolean {
-  if (/\.test\.ts$|^bench\/main\.ts$|^examples\/|^tools\/[^/]+\.ts$/.test(path)) return true;
-  if (/^packages\/millrace\/src\/cli\/main\.ts$/.test(path)) return true;
-  const [folder] = /^packages\/[^/]+\//.exec(path) ?? [];
-  const manifest = folder && project.files.get(`${folder}package.json`);
-  return manifest ? manifest.includes(`"./${path.slice(folder.length)}"`) : false;
+  if (/\.test\.ts$|^examples\//.test(path) || path === 'packages/millrace/src/cli/main.ts') return true;
+  for (const [name, text] of project.files) {
+    if (name === '.ci/run' && text.includes(path)) return true;
+    if (!/(^|\/)package\.json$/.test(name)) continue;
+    const folder = name.slice(0, -'package.json'.length);
+    if (text.includes(path) || (path.startsWith(folder) && text.includes(`"./${path.slice(folder.length)}"`)))
+      return true;
+  }
+  return false;
 }
 
 function reachable(project: Project, entries: readonly string[]): ReadonlySet<string> {
