@@ -13,6 +13,7 @@ import { Room } from './gate.ts';
 import type { Output } from './output.ts';
 import type { EngineTask, Station } from './station.ts';
 import type { Anchor } from './tree.ts';
+import { shown } from './worker.ts';
 
 type AsyncCode = Extract<BoltCode, { readonly kind: 'async' }>;
 
@@ -152,7 +153,7 @@ export class AsyncTask implements EngineTask, Port {
     call.attempt++;
     call.anchor?.touch();
     metrics.errors++;
-    const error = this.#station.userError(this.#index, thrown, call.value);
+    const error = this.#station.userError(this.#index, thrown, shown(call.value));
     const wait = this.#station.backoff(call.attempt);
     if (wait !== undefined) {
       worker.options.log(component.id, `${error.message}; retry ${call.attempt} in ${wait} ms`);
@@ -162,7 +163,7 @@ export class AsyncTask implements EngineTask, Port {
       return;
     }
     metrics.failed++;
-    if (component.settings.onError.then === 'stop') return worker.fail(error);
+    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
     worker.options.log(component.id, `${error.message}; given to the ledger after ${call.attempt} tries`);
     const { value, time, anchor } = call;
     worker.lose({ metrics, input: undefined, cause: 'error', detail: error.message, value, time }, anchor);

@@ -5,7 +5,7 @@ import type { RequestId, ToClient } from './control-protocol.ts';
 import { encodeMessage, lineReader, MAX_LINE_BYTES } from './control-protocol.ts';
 
 /** An error that the running topology answered with; `code` is from its table. */
-export class ControlError extends Error {
+class ControlError extends Error {
   override readonly name = 'ControlError';
   readonly code: string;
   constructor(code: string, message: string) {

@@ -12,6 +12,7 @@ import { LogRoot, Split } from './split.ts';
 import type { SpoutTask } from './spout-task.ts';
 import type { Station } from './station.ts';
 import type { TreeOwner } from './tree.ts';
+import { shown } from './worker.ts';
 
 type LogCode = Extract<SpoutCode, { readonly kind: 'log' }>;
 
@@ -214,13 +215,13 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#metrics.failed++;
     root.attempt++;
     const wait = this.#station.backoff(root.attempt);
-    const error = this.#station.userError(this.#index, root.cause, root.value);
+    const error = this.#station.userError(this.#index, root.cause, shown(root.value));
     if (wait !== undefined) {
       worker.options.log(component.id, `${error.message}; replay ${root.attempt} in ${wait} ms`);
       worker.runtime.timers.after(wait, () => this.#replay(root));
       return;
     }
-    if (component.settings.onError.then === 'stop') return worker.fail(error);
+    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
     root.replay(root.since);
     const { value, time } = root;
     worker.lose({ metrics: this.#metrics, input: undefined, cause: 'error', detail: error.message, value, time }, root);

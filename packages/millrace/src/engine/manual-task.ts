@@ -14,6 +14,7 @@ import type { EngineTask, Station } from './station.ts';
 import { Ticker } from './ticker.ts';
 import type { Anchor } from './tree.ts';
 import { anchorOf } from './tree.ts';
+import { shown } from './worker.ts';
 
 type ManualCode = Extract<BoltCode, { readonly kind: 'manual' }>;
 type Prepared = Lifecycle & { readonly execute: (tuple: Tuple<never>) => void; readonly flush: () => void };
@@ -118,7 +119,10 @@ export class ManualTask implements EngineTask {
     const tuple = new HeldTuple(value, time, key, source, anchor, worker.runtime.clock.monotonic());
     worker.stopwatch.in(metrics);
     metrics.ended++;
-    const failed = this.#collect(() => this.#code.execute(tuple as unknown as Tuple<never>), value);
+    const failed = this.#collect(
+      () => this.#code.execute(tuple as unknown as Tuple<never>),
+      () => shown(value),
+    );
     if (failed !== undefined && HeldTuple.isOpen(tuple)) this.#finish(tuple, { cause: failed });
     if (this.#room.isFull) this.#flushSoon();
   }
@@ -139,12 +143,12 @@ export class ManualTask implements EngineTask {
     const { worker, metrics } = this.#station;
     worker.stepAlone(undefined, () => {
       worker.stopwatch.in(metrics);
-      this.#collect(run, '(tick or flush)');
+      this.#collect(run, () => '(tick or flush)');
     });
   }
 
   /** Runs user code, and then what it asked for, or nothing of it when it threw: then gives back the error. */
-  #collect(run: () => void, value: unknown): MillraceError | undefined {
+  #collect(run: () => void, input: () => string): MillraceError | undefined {
     const { worker, component, metrics } = this.#station;
     const outer = worker.anchor;
     const effects: Effect[] = [];
@@ -154,8 +158,8 @@ export class ManualTask implements EngineTask {
     } catch (thrown) {
       for (const effect of effects) effect.drop?.();
       metrics.errors++;
-      const error = this.#station.userError(this.#index, thrown, value);
-      if (component.settings.onError.then === 'stop') worker.fail(error);
+      const error = this.#station.userError(this.#index, thrown, input());
+      if (component.settings.onError.exhausted === 'stop') worker.fail(error);
       else worker.options.log(component.id, error.message);
       return error;
     } finally {

@@ -8,6 +8,7 @@ import { Room } from './gate.ts';
 import type { Metrics } from './metrics.ts';
 import type { Station } from './station.ts';
 import type { Anchor } from './tree.ts';
+import { shown } from './worker.ts';
 
 /** One input that waits. `attempt`: how often it has failed. `given`: values of a generator that were delivered already. */
 interface NamedPort {
@@ -72,7 +73,7 @@ export class Retrying<P extends NamedPort> {
     input.attempt++;
     input.anchor?.touch();
     this.#metrics.errors++;
-    const error = this.#station.userError(this.#index, thrown, input.value);
+    const error = this.#station.userError(this.#index, thrown, shown(input.value));
     const wait = this.#station.backoff(input.attempt);
     if (wait !== undefined) {
       worker.options.log(component.id, `${error.message}; retry ${input.attempt} in ${wait} ms`);
@@ -80,7 +81,7 @@ export class Retrying<P extends NamedPort> {
       return;
     }
     this.#metrics.failed++;
-    if (component.settings.onError.then === 'stop') return worker.fail(error);
+    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
     worker.options.log(component.id, `${error.message}; given to the ledger after ${input.attempt} tries`);
     const { value, time } = input;
     worker.lose(

@@ -141,7 +141,7 @@ export class SinkTask implements EngineTask, Port {
       return;
     }
     metrics.failed += batch.values.length;
-    if (component.settings.onError.then === 'stop') return worker.fail(error);
+    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
     worker.options.log(component.id, `${error.message}; the batch is given to the ledger after ${attempt} tries`);
     batch.values.forEach((value, i) => {
       const time = batch.times[i]!;

@@ -7,7 +7,7 @@ import { Loop } from './loop.ts';
 import { StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
 import type { Running, TopologyMetrics, TopologyState } from './running.ts';
-import type { Station } from './station.ts';
+import type { EngineTask, Station } from './station.ts';
 import { OutsideRoot } from './tree.ts';
 import { Worker } from './worker.ts';
 
@@ -168,27 +168,33 @@ class RunningTopology implements Running {
 
   /** Flushes component by component, upstream first. False when one kept its tuples beyond the limit. */
   async #flushAll(): Promise<boolean> {
-    const { timers } = this.#options.runtime;
+    let all = true;
+    for (const { id, tasks } of this.#stations) {
+      for (const task of tasks) {
+        await this.#worker.until(() => task.idle);
+        if (await this.#flush(task)) continue;
+        all = false;
+        this.#options.log(id, 'still holds tuples that it neither acked nor failed; they are not committed');
+      }
+    }
+    await this.#worker.until(() => this.#worker.recording === 0);
+    return all;
+  }
+
+  /** Flushes until nothing is held. False when the task is idle, and yet holds tuples beyond the limit. */
+  async #flush(task: EngineTask): Promise<boolean> {
+    task.flush();
     let late = false;
-    const cancel = timers.after(DRAIN_LIMIT, () => {
+    const cancel = this.#options.runtime.timers.after(DRAIN_LIMIT, () => {
       late = true;
       this.#worker.progress();
     });
-    for (const { id, tasks } of this.#stations) {
-      await this.#worker.until(() => late || tasks.every((task) => task.idle));
-      for (const task of tasks) {
-        while (task.queued > 0 && !late && !this.#worker.dead) {
-          task.flush();
-          await this.#worker.until(() => late || task.idle);
-          if (task.queued > 0) await this.#worker.nextProgress();
-        }
-        task.flush();
-      }
-      if (late) this.#options.log(id, 'still holds tuples that it neither acked nor failed; they are not committed');
+    while (task.queued > 0 && !(late && task.idle) && !this.#worker.dead) {
+      await this.#worker.nextProgress();
+      if (task.idle) task.flush();
     }
-    await this.#worker.until(() => this.#worker.recording === 0);
     cancel();
-    return !late;
+    return task.queued === 0;
   }
 
   #commitLater(): void {

@@ -13,7 +13,6 @@ import { Output } from './output.ts';
 import type { ComponentMetrics } from './running.ts';
 import type { SpoutTask } from './spout-task.ts';
 import type { Worker } from './worker.ts';
-import { shown } from './worker.ts';
 
 export interface EngineTask {
   readonly outputs: readonly Output[];
@@ -102,8 +101,8 @@ export class Station {
     return attempt > retries ? undefined : Math.min(MAX_BACKOFF, backoff * 2 ** (attempt - 1));
   }
 
-  /** An exception of user code as an error that names the place and the value. */
-  userError(index: number, thrown: unknown, value: unknown): MillraceError<'MR_USER_CODE'> {
-    return new MillraceError('MR_USER_CODE', [this.id, index, messageOf(thrown), shown(value)], thrown);
+  /** An exception of user code as an error that names the place and `input`, the value in one line. */
+  userError(index: number, thrown: unknown, input: string): MillraceError<'MR_USER_CODE'> {
+    return new MillraceError('MR_USER_CODE', [this.id, index, messageOf(thrown), input], thrown);
   }
 }

@@ -35,7 +35,7 @@ export class Worker {
   readonly #onFailure: (cause: MillraceError) => void;
   #recording = 0;
   #waiters: (() => void)[] = [];
-  #unanchored = 0;
+  #untracked = 0;
 
   constructor(topology: string, options: EngineOptions, onFailure: (cause: MillraceError) => void) {
     this.topology = topology;
@@ -97,8 +97,8 @@ export class Worker {
     const { metrics, input, cause, detail, time } = lost;
     const component = metrics.component;
     metrics.ledgered++;
-    const index = anchor === undefined ? this.#unanchored++ : anchor.nextLedgerIndex(component);
     const origin = anchor?.origin;
+    const index = origin === undefined ? this.#untracked++ : anchor!.nextLedgerIndex(component);
     const at = this.runtime.clock.now();
     const id = entryId(origin ?? { spout: `untracked-${at}`, split: '', position: 0 }, component, index, cause);
     const { encoding, payload } = payloadOf(lost.value);

@@ -12,9 +12,9 @@ test('defaults: what fails is tried again and then goes to the ledger; a sink st
     maxPending: 10_000,
     messageTimeout: 30_000,
     queue: 1024,
-    onError: { retries: 3, backoff: 100, then: 'ledger' },
+    onError: { retries: 3, backoff: 100, exhausted: 'ledger' },
   });
-  assert.deepEqual(settings('s', true, {}).onError, { retries: 10, backoff: 100, then: 'stop' });
+  assert.deepEqual(settings('s', true, {}).onError, { retries: 10, backoff: 100, exhausted: 'stop' });
 });
 
 test('what is given replaces the defaults, durations in milliseconds', () => {
@@ -24,7 +24,7 @@ test('what is given replaces the defaults, durations in milliseconds', () => {
     maxPending: 1,
     messageTimeout: '2h',
     queue: 10_000_000,
-    onError: { retries: 0, backoff: 0, then: 'stop' },
+    onError: { retries: 0, backoff: 0, exhausted: 'stop' },
   });
   assert.deepEqual(given, {
     parallelism: 4,
@@ -32,7 +32,7 @@ test('what is given replaces the defaults, durations in milliseconds', () => {
     maxPending: 1,
     messageTimeout: 7_200_000,
     queue: 10_000_000,
-    onError: { retries: 0, backoff: 0, then: 'stop' },
+    onError: { retries: 0, backoff: 0, exhausted: 'stop' },
   });
 });
 
@@ -56,7 +56,7 @@ test('an option out of its range is refused with the component, the option, what
     [{ onError: { retries: -1 } }, 'onError.retries is -1, which is not an integer from 0 to 1000'],
     [{ onError: { retries: 1001 } }, 'onError.retries is 1001, which is not an integer from 0 to 1000'],
     [{ onError: { backoff: -1 } }, `onError.backoff is -1, which is not ${duration}`],
-    [{ onError: { then: 'drop' as never } }, "onError.then is \"drop\", which is not 'ledger' or 'stop'"],
+    [{ onError: { exhausted: 'drop' as never } }, "onError.exhausted is \"drop\", which is not 'ledger' or 'stop'"],
   ];
   for (const [options, message] of cases) {
     assert.throws(() => settings('b', false, options), { code: 'MR_OPTION', message: `'b': ${message}` });

@@ -11,7 +11,7 @@ export interface ErrorPolicy {
   /** Wait before the first retry; doubles each time, up to 30 s. Default 100 ms. */
   readonly backoff?: Duration;
   /** After the last retry. Default 'ledger' for bolts, 'stop' for sinks (their target is down: nothing is lost by stopping). */
-  readonly then?: 'ledger' | 'stop';
+  readonly exhausted?: 'ledger' | 'stop';
 }
 
 interface ComponentOptions {
@@ -44,7 +44,7 @@ export interface Settings {
   readonly maxPending: number;
   readonly messageTimeout: number;
   readonly queue: number;
-  readonly onError: { readonly retries: number; readonly backoff: number; readonly then: 'ledger' | 'stop' };
+  readonly onError: { readonly retries: number; readonly backoff: number; readonly exhausted: 'ledger' | 'stop' };
 }
 
 const isCount = (n: unknown, most: number): n is number =>
@@ -78,13 +78,14 @@ export function settings(
   ownTick?: Duration,
 ): Settings {
   const { parallelism = 1, maxPending = 10_000, queue = 1024, messageTimeout = 30_000, onError = {} } = options;
-  const { retries = isSink ? 10 : 3, backoff = 100, then = isSink ? 'stop' : 'ledger' } = onError;
+  const { retries = isSink ? 10 : 3, backoff = 100, exhausted = isSink ? 'stop' : 'ledger' } = onError;
   if (!isCount(parallelism, KEY_GROUPS)) throw new MillraceError('MR_PARALLELISM', [component, parallelism]);
   checkCount(component, 'maxPending', maxPending);
   checkCount(component, 'queue', queue);
   if (retries !== 0 && !isCount(retries, 1000))
     refuse(component, 'onError.retries', retries, 'an integer from 0 to 1000');
-  if (then !== 'ledger' && then !== 'stop') refuse(component, 'onError.then', then, "'ledger' or 'stop'");
+  if (exhausted !== 'ledger' && exhausted !== 'stop')
+    refuse(component, 'onError.exhausted', exhausted, "'ledger' or 'stop'");
   const tick = options.tick ?? ownTick;
   return {
     parallelism,
@@ -92,6 +93,6 @@ export function settings(
     maxPending,
     messageTimeout: checkDuration(component, 'messageTimeout', messageTimeout, 1),
     queue,
-    onError: { retries, backoff: checkDuration(component, 'onError.backoff', backoff, 0), then },
+    onError: { retries, backoff: checkDuration(component, 'onError.backoff', backoff, 0), exhausted },
   };
 }

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { asyncBolt, flatMap, sink, topology, type } from '../index.ts';
+import { ArraySource, startVirtual } from '../testing/start-virtual.ts';
+
+test('a generator larger than memory is pulled only as fast as downstream takes its values', async () => {
+  let made = 0;
+  let mostAhead = 0;
+  let done = 0;
+  function* million(): Generator<number> {
+    for (let i = 0; i < 3000; i++) {
+      made++;
+      mostAhead = Math.max(mostAhead, made - done);
+      yield i;
+    }
+  }
+  const order: number[] = [];
+  const source = new ArraySource(type<string>(), { a: ['x', 'y'] });
+  const fan = topology('fan', (t) => {
+    const many = t.bolt('many', t.spout('s', source.spout).shuffle(), flatMap(million));
+    const slow = asyncBolt({ concurrency: 2, execute: async (n: number) => n });
+    const out = t.bolt('slow', many.shuffle(), slow, { queue: 10 });
+    t.bolt('count', out.shuffle(), (n) => {
+      done++;
+      order.push(n);
+    });
+  });
+  const { runtime, running } = await startVirtual(fan);
+  await runtime.until(running.done);
+  assert.equal(made, 6000);
+  assert.ok(mostAhead <= 14, `${mostAhead} values were ahead`);
+  assert.deepEqual(order.slice(0, 3000), order.slice(3000), 'the second input waited for the first, in order');
+  assert.deepEqual(order.slice(0, 3), [0, 1, 2]);
+});
+
+test('a generator that throws half-way is run again, and the values already given are skipped', async () => {
+  let tries = 0;
+  const half = flatMap(function* (line: string) {
+    const fails = tries++ === 0;
+    for (let i = 0; i < 4; i++) {
+      if (fails && i === 2) throw new Error('half-way');
+      yield `${line}${i}`;
+    }
+  });
+  const out: string[] = [];
+  const source = new ArraySource(type<string>(), { a: ['a', 'b'] });
+  const fan = topology('half', (t) => {
+    t.bolt('note', t.bolt('half', t.spout('s', source.spout).shuffle(), half).shuffle(), (v) => void out.push(v));
+  });
+  const { runtime, running } = await startVirtual(fan);
+  await runtime.until(running.done);
+  assert.deepEqual(
+    out.filter((v) => v.startsWith('a')),
+    ['a0', 'a1', 'a2', 'a3'],
+  );
+  assert.deepEqual(
+    out.filter((v) => v.startsWith('b')),
+    ['b0', 'b1', 'b2', 'b3'],
+  );
+  assert.equal(source.committed.get('a'), 2);
+});
+
+test('an array is emitted whole or not at all, and a poisonous input goes to the ledger', async () => {
+  const out: string[] = [];
+  const source = new ArraySource(type<string | null>(), { a: ['a b', null, 'c'] });
+  const words = topology('words', (t) => {
+    const split = flatMap((line: string | null) => line!.split(' '));
+    const stream = t.bolt('split', t.spout('s', source.spout).shuffle(), split, { onError: { retries: 1 } });
+    t.sink(
+      'out',
+      stream.shuffle(),
+      sink({ mode: 'append', batch: { size: 1, every: 0 }, write: (v: readonly string[]) => void out.push(...v) }),
+    );
+  });
+  const { runtime, running, ledger } = await startVirtual(words);
+  await runtime.until(running.done);
+  assert.deepEqual(out, ['a', 'b', 'c']);
+  const [entry] = ledger.list();
+  assert.equal(entry!.component, 'split');
+  assert.deepEqual(entry!.origin, { spout: 's', split: 'a', position: 1 });
+});
