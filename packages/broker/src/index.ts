@@ -15,6 +15,7 @@ export type {
   TopicDescription,
 } from './log/api.ts';
 export { type Clock, systemClock } from './log/clock.ts';
+export { lockDirectory } from './log/directory-lock.ts';
 export { fileStorage } from './log/file-storage.ts';
 export { openLog } from './log/log.ts';
 export type { Storage, StorageFile } from './log/storage.ts';

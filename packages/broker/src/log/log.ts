@@ -1,7 +1,213 @@
+import { resolve } from 'node:path';
 import { LogError } from '../errors.ts';
-import type { Log, LogOptions } from './api.ts';
+import type { GroupLag, Log, LogOptions, Producer, ProducerOptions, TopicConfig, TopicDescription } from './api.ts';
+import { Catalog, storageError } from './catalog.ts';
+import { systemClock } from './clock.ts';
+import { DataDirectory } from './data-directory.ts';
+import { fileStorage } from './file-storage.ts';
+import { GroupOffsets } from './group-offsets.ts';
+import type { KeyedLog } from './keyed-log.ts';
+import { type Partition, unknownPartition } from './partition.ts';
+import { LogProducer } from './producer.ts';
+import { Retention } from './retention.ts';
+import type { Topic } from './topic.ts';
+
+const READ_BYTES = 1024 * 1024;
+const RETENTION_CHECK_INTERVAL = 300_000;
 
 /** Opens a data directory: takes it, recovers it, serves it. */
 export async function openLog(options: LogOptions): Promise<Log> {
-  throw new LogError('LOG_CLOSED', `the log in ${options.directory} cannot be opened yet`);
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  const fsync = options.fsync ?? true;
+  const path = resolve(options.directory);
+  let log: DirectoryLog | undefined;
+  const directory = await DataDirectory.open({
+    directory: path,
+    storage: options.storage ?? fileStorage(),
+    clock,
+    fsync,
+    onStop: (error) => log?.stop(error),
+  });
+  try {
+    const catalog = await Catalog.open(directory, random);
+    const offsets = await directory.openOffsets();
+    const retention = new Retention(directory, catalog, options.retentionCheckInterval ?? RETENTION_CHECK_INTERVAL);
+    log = new DirectoryLog({ directory, catalog, offsets, retention, random, fsync });
+    return log;
+  } catch (error) {
+    directory.release();
+    throw storageError(`cannot open the data directory ${path}`, error);
+  }
+}
+
+interface Parts {
+  readonly directory: DataDirectory;
+  readonly catalog: Catalog;
+  readonly offsets: KeyedLog;
+  readonly retention: Retention;
+  readonly random: () => number;
+  readonly fsync: boolean;
+}
+
+class DirectoryLog implements Log {
+  private readonly parts: Parts;
+  private readonly catalog: Catalog;
+  private readonly groupOffsets: GroupOffsets;
+  private readonly producers = new Set<LogProducer>();
+  private closing: Promise<void> | undefined;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+    this.catalog = parts.catalog;
+    this.groupOffsets = new GroupOffsets(parts.offsets);
+  }
+
+  async createTopic(
+    name: string,
+    options: { readonly partitions?: number; readonly config?: Partial<TopicConfig> } = {},
+  ): Promise<TopicDescription> {
+    this.expectOpen();
+    return describe(await this.catalog.create(name, options.partitions ?? 1, options.config ?? {}));
+  }
+
+  topics(): readonly string[] {
+    this.expectOpen();
+    return this.catalog.names();
+  }
+
+  describeTopic(name: string): TopicDescription {
+    this.expectOpen();
+    return describe(this.catalog.topic(name));
+  }
+
+  async alterTopic(name: string, config: Partial<TopicConfig>): Promise<TopicDescription> {
+    this.expectOpen();
+    return describe(await this.catalog.alter(name, config));
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    this.expectOpen();
+    await this.catalog.delete(name);
+    await this.groupOffsets.forgetTopic(name);
+  }
+
+  producer(options: ProducerOptions = {}): Producer {
+    this.expectOpen();
+    const { directory, random, fsync } = this.parts;
+    const seam = {
+      topic: (name: string) => this.catalog.topic(name),
+      clock: directory.clock,
+      random,
+      fsync,
+      closed: (producer: LogProducer) => void this.producers.delete(producer),
+    };
+    const producer = new LogProducer(seam, options);
+    this.producers.add(producer);
+    return producer;
+  }
+
+  read(topic: string, partition: number, offset: number, maxBytes = READ_BYTES) {
+    return this.partition(topic, partition).read(offset, maxBytes);
+  }
+
+  offsets(topic: string, partition: number): { earliest: number; latest: number } {
+    const { start, highWatermark } = this.partition(topic, partition);
+    return { earliest: start, latest: highWatermark };
+  }
+
+  offsetForTime(topic: string, partition: number, timestamp: number): number {
+    return this.partition(topic, partition).offsetForTime(timestamp);
+  }
+
+  onAppend(topic: string, partition: number, listener: () => void): () => void {
+    return this.partition(topic, partition).onAppend(listener);
+  }
+
+  async commitOffsets(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
+    for (const [partition, offset] of offsets) {
+      this.partition(topic, partition);
+      if (Number.isSafeInteger(offset) && offset >= 0) continue;
+      throw new LogError('INVALID_REQUEST', `group '${group}' cannot commit ${offset}: an offset is an integer from 0`);
+    }
+    await this.groupOffsets.commit(group, topic, offsets, this.parts.directory.clock.now());
+  }
+
+  committedOffsets(group: string, topic: string): ReadonlyMap<number, number> {
+    this.expectOpen();
+    return this.groupOffsets.of(group, topic);
+  }
+
+  groups(): readonly string[] {
+    this.expectOpen();
+    return this.groupOffsets.groups();
+  }
+
+  lag(group: string): readonly GroupLag[] {
+    this.expectOpen();
+    const rows: GroupLag[] = [];
+    for (const topic of this.groupOffsets.topics(group)) {
+      const offsets = this.groupOffsets.of(group, topic);
+      for (const { partition, start, highWatermark: latest } of this.catalog.topic(topic).partitions) {
+        const committed = offsets.get(partition);
+        rows.push({
+          topic,
+          partition,
+          committed,
+          latest,
+          lag: Math.max(0, latest - Math.max(start, committed ?? start)),
+        });
+      }
+    }
+    return rows;
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeParts();
+    return this.closing;
+  }
+
+  /** A sync failed: everything that waits or comes later learns why. */
+  stop(error: LogError): void {
+    for (const partition of this.partitions()) partition.refuse(error);
+  }
+
+  private async closeParts(): Promise<void> {
+    const { directory, retention } = this.parts;
+    retention.stop();
+    // What could not be written was told to its sender; acks=0 asked not to know.
+    await Promise.allSettled([...this.producers].map((producer) => producer.close()));
+    await directory.close(this.partitions());
+  }
+
+  private partitions(): Partition[] {
+    const own = [this.catalog.metadata, this.parts.offsets.partition];
+    return [...own, ...this.catalog.all().flatMap((topic) => topic.partitions)];
+  }
+
+  private partition(topic: string, partition: number): Partition {
+    this.expectOpen();
+    const found = this.catalog.topic(topic).partitions[partition];
+    if (found === undefined) throw unknownPartition(topic, partition);
+    return found;
+  }
+
+  private expectOpen(): void {
+    if (this.closing !== undefined) throw new LogError('LOG_CLOSED', 'the log is closed');
+  }
+}
+
+function describe(topic: Topic): TopicDescription {
+  return {
+    name: topic.name,
+    id: topic.id,
+    config: topic.config,
+    partitions: topic.partitions.map(({ partition, start, highWatermark, bytes, error }) => ({
+      partition,
+      earliest: start,
+      latest: highWatermark,
+      bytes,
+      ...(error === undefined ? {} : { error }),
+    })),
+  };
 }

@@ -1,0 +1,239 @@
+import { join } from 'node:path';
+import { LogError } from '../errors.ts';
+import type { TopicConfig } from './api.ts';
+import { type DataDirectory, FIRST_TOPIC_CELL, METADATA_TOPIC, namesIn, OFFSETS_TOPIC } from './data-directory.ts';
+import type { KeyedLog } from './keyed-log.ts';
+import { type Partition, removeDirectory } from './partition.ts';
+import type { Cell } from './recovery-points.ts';
+import type { Topic } from './topic.ts';
+import { configWith, defaultConfig } from './topic-config.ts';
+
+/**
+ * The topics. One exists from the moment its record in the metadata log is durable, which is after its directories and
+ * marks are, and until the record of its deletion is, which is before its files go. So what a crash leaves of a topic
+ * that is not in that log is nobody's, and goes when the log is opened.
+ */
+interface TopicRecord {
+  readonly name: string;
+  readonly partitions: number;
+  /** The cells of its marks, from partition 0 on. */
+  readonly cells: readonly number[];
+  /** What was set; the rest are defaults. */
+  readonly config: Partial<TopicConfig>;
+}
+
+const MAX_PARTITIONS = 10_000;
+const METADATA_FILE = 'partition.metadata';
+
+interface Known {
+  readonly topic: Topic;
+  record: TopicRecord;
+}
+
+export class Catalog {
+  private readonly directory: DataDirectory;
+  private readonly log: KeyedLog;
+  private readonly random: () => number;
+  private readonly topics = new Map<string, Known>();
+
+  private constructor(directory: DataDirectory, log: KeyedLog, random: () => number) {
+    this.directory = directory;
+    this.log = log;
+    this.random = random;
+  }
+
+  static async open(directory: DataDirectory, random: () => number): Promise<Catalog> {
+    const catalog = new Catalog(directory, await directory.openMetadata(), random);
+    const records = new Map<string, TopicRecord>();
+    catalog.log.load(({ key, value }) => {
+      if (value === null) records.delete(key.toString());
+      else records.set(key.toString(), JSON.parse(value.toString()));
+    });
+    catalog.removeLeftovers(records);
+    for (const [id, record] of records) catalog.topics.set(record.name, await catalog.openTopic(id, record));
+    await directory.points.flush();
+    return catalog;
+  }
+
+  get metadata(): Partition {
+    return this.log.partition;
+  }
+
+  names(): string[] {
+    return [...this.topics.keys()].sort();
+  }
+
+  all(): Topic[] {
+    return [...this.topics.values()].map(({ topic }) => topic);
+  }
+
+  topic(name: string): Topic {
+    return this.known(name).topic;
+  }
+
+  async create(name: string, partitions: number, config: Partial<TopicConfig>): Promise<Topic> {
+    checkName(name);
+    if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
+      throw new LogError(
+        'INVALID_PARTITIONS',
+        `topic '${name}' cannot have ${partitions} partitions; it must be an integer from 1 to ${MAX_PARTITIONS}`,
+      );
+    }
+    configWith(defaultConfig, config);
+    this.expectNew(name);
+    return this.directory.commit.exclusively(() => this.createInLine(name, partitions, { ...config }));
+  }
+
+  async alter(name: string, changes: Partial<TopicConfig>): Promise<Topic> {
+    configWith(defaultConfig, changes);
+    return this.directory.commit.exclusively(async () => {
+      const known = this.known(name);
+      const record = { ...known.record, config: { ...known.record.config, ...changes } };
+      await this.write(known.topic.id, record);
+      known.record = record;
+      known.topic.config = configWith(defaultConfig, record.config);
+      return known.topic;
+    });
+  }
+
+  async delete(name: string): Promise<void> {
+    this.known(name);
+    await this.directory.commit.exclusively(async () => {
+      const { topic } = this.known(name);
+      await this.write(topic.id, undefined);
+      this.topics.delete(name);
+      topic.deleted = true;
+      for (const partition of topic.partitions) partition.delete();
+      await this.directory.commit.syncDirectory(this.directory.path);
+    });
+  }
+
+  private async createInLine(name: string, partitions: number, config: Partial<TopicConfig>): Promise<Topic> {
+    this.expectNew(name);
+    const id = uuid(this.random);
+    const record: TopicRecord = { name, partitions, cells: this.freeCells(partitions), config };
+    try {
+      await this.makeFiles(id, record);
+      const known = await this.openTopic(id, record);
+      await this.write(id, record);
+      this.topics.set(name, known);
+      return known.topic;
+    } catch (error) {
+      if (this.directory.commit.stopped === undefined) this.removeFiles(record);
+      throw storageError(`cannot create topic '${name}'`, error);
+    }
+  }
+
+  private async makeFiles(id: string, record: TopicRecord): Promise<void> {
+    const { storage, commit, points, path } = this.directory;
+    this.removeFiles(record);
+    await points.allot(record.cells.map((_, partition) => cellOf(id, record, partition)));
+    for (let partition = 0; partition < record.partitions; partition++) {
+      const directory = this.directory.directoryOf(record.name, partition);
+      storage.makeDirectory(directory);
+      const file = storage.open(join(directory, METADATA_FILE), true);
+      try {
+        file.write(Buffer.from(`version: 0\ntopic_id: ${id}\n`), 0);
+        await commit.sync(file, directory);
+      } finally {
+        file.close();
+      }
+    }
+    await commit.syncDirectory(path);
+  }
+
+  private removeFiles(record: TopicRecord): void {
+    const { storage } = this.directory;
+    for (let partition = 0; partition < record.partitions; partition++) {
+      const directory = this.directory.directoryOf(record.name, partition);
+      if (namesIn(storage, this.directory.path).includes(`${record.name}-${partition}`))
+        removeDirectory(storage, directory);
+    }
+  }
+
+  private async openTopic(id: string, record: TopicRecord): Promise<Known> {
+    const topic: Topic = {
+      name: record.name,
+      id,
+      partitions: [],
+      config: configWith(defaultConfig, record.config),
+      deleted: false,
+    };
+    for (let partition = 0; partition < record.partitions; partition++) {
+      const cell = cellOf(id, record, partition);
+      const segmentBytes = () => topic.config['segment.bytes'];
+      topic.partitions.push(await this.directory.openPartition(record.name, partition, cell, segmentBytes));
+    }
+    return { topic, record };
+  }
+
+  private async write(id: string, record: TopicRecord | undefined): Promise<void> {
+    const value = record === undefined ? null : Buffer.from(JSON.stringify(record));
+    await this.log.putInLine([{ key: Buffer.from(id), value }]);
+  }
+
+  private freeCells(count: number): number[] {
+    const taken = new Set<number>();
+    for (const { record } of this.topics.values()) for (const cell of record.cells) taken.add(cell);
+    const free: number[] = [];
+    for (let cell = FIRST_TOPIC_CELL; free.length < count; cell++) if (!taken.has(cell)) free.push(cell);
+    return free;
+  }
+
+  private known(name: string): Known {
+    const known = this.topics.get(name);
+    if (known !== undefined) return known;
+    throw new LogError('UNKNOWN_TOPIC_OR_PARTITION', `topic '${name}' does not exist; there are ${this.listed()}`);
+  }
+
+  private listed(): string {
+    const names = this.names();
+    return names.length === 0 ? 'no topics' : names.slice(0, 10).join(', ') + (names.length > 10 ? ', …' : '');
+  }
+
+  private expectNew(name: string): void {
+    if (this.topics.has(name)) throw new LogError('TOPIC_ALREADY_EXISTS', `topic '${name}' exists already`);
+  }
+
+  /** Removes partition directories of ours (partition.metadata says so) that no topic has. */
+  private removeLeftovers(records: ReadonlyMap<string, TopicRecord>): void {
+    const { storage, path } = this.directory;
+    const owned = new Set<string>();
+    for (const { name, partitions } of records.values()) {
+      for (let partition = 0; partition < partitions; partition++) owned.add(`${name}-${partition}`);
+    }
+    for (const name of storage.list(path)) {
+      if (owned.has(name) || !/-\d+$/.test(name)) continue;
+      if (namesIn(storage, join(path, name)).includes(METADATA_FILE)) removeDirectory(storage, join(path, name));
+    }
+  }
+}
+
+function cellOf(id: string, record: TopicRecord, partition: number): Cell {
+  return { number: record.cells[partition]!, owner: { id, partition } };
+}
+
+function checkName(name: string): void {
+  const reserved = name === METADATA_TOPIC || name === OFFSETS_TOPIC;
+  if (!reserved && /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..') return;
+  throw new LogError(
+    'INVALID_TOPIC_EXCEPTION',
+    reserved
+      ? `'${name}' is the log's own; choose another name`
+      : `'${name}' cannot name a topic; use 1 to 249 letters, digits, '.', '_' and '-', and not '.' or '..' alone`,
+  );
+}
+
+export function storageError(what: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error) || error instanceof LogError) return error;
+  return new LogError('KAFKA_STORAGE_ERROR', `${what}: ${error.message}`, { cause: error });
+}
+
+/** Version 4. */
+function uuid(random: () => number): string {
+  const bytes = Buffer.alloc(16);
+  for (let n = 0; n < 16; n++) bytes[n] = Math.floor(random() * 256);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,476 @@
+import { join } from 'node:path';
+import { LogError } from '../errors.ts';
+import type { LogRecord } from './api.ts';
+import type { Flushable, GroupCommit } from './group-commit.ts';
+import { writeInt64 } from './int64.ts';
+import {
+  baseOffsetOf,
+  claimedSize,
+  decodeRecords,
+  endOffsetOf,
+  faultOf,
+  HEADER_BYTES,
+  lastOffsetDeltaOf,
+  maxTimestampOf,
+} from './record-batch.ts';
+import type { Cell, RecoveryPoints } from './recovery-points.ts';
+import { Segment, type SegmentPlace } from './segment.ts';
+
+/**
+ * One partition: its segments in order, appended to at the end, read anywhere. Three offsets order its life:
+ *
+ *     start  ≤  highWatermark  ≤  end
+ *
+ * Before `start` is deleted. Up to `highWatermark` may be read: it is durable, or, without fsync, written. Up to `end`
+ * is written. A reader never sees a record that a power cut can take back (law 12).
+ */
+export interface PartitionOptions {
+  readonly topic: string;
+  readonly partition: number;
+  readonly cell: Cell;
+  readonly place: SegmentPlace;
+  readonly commit: GroupCommit;
+  readonly points: RecoveryPoints;
+  readonly fsync: boolean;
+  /** The topic's effective `segment.bytes`. */
+  readonly segmentBytes: () => number;
+  /** Told when a mark waits to be written. */
+  readonly marked: () => void;
+}
+
+export interface PartitionState {
+  readonly segments: Segment[];
+  readonly start: number;
+  readonly end: number;
+  /** Below it the active segment's index files are known to be right. */
+  readonly indexed: number;
+  readonly error?: LogError | undefined;
+}
+
+const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
+const CURSORS = 64;
+/** Without fsync, how much may be written before a sync is asked for that nobody waits for. */
+const LAZY_SYNC_BYTES = 64 * 1024 * 1024;
+
+interface Waiter {
+  readonly end: number;
+  readonly done: (error: LogError | undefined) => void;
+}
+
+export class Partition implements Flushable {
+  readonly topic: string;
+  readonly partition: number;
+  readonly cell: Cell;
+  readonly place: SegmentPlace;
+  private readonly options: PartitionOptions;
+  private readonly segments: Segment[];
+  private readonly listeners = new Set<() => void>();
+  private readonly waiters: Waiter[] = [];
+  /** Offset to position in its segment, where readers left off: the next read needs no index. */
+  private readonly cursors = new Map<number, number>();
+  /** What producers hold back until just before the next sync. */
+  private readonly collectors = new Set<() => void>();
+  /** The first segment that may hold unsynced bytes. */
+  private firstUnsynced: Segment;
+  private directoryUnsynced = false;
+  private unsyncedBytes = 0;
+  private synced: number;
+  private indexed: number;
+  private deleted = false;
+  start: number;
+  highWatermark: number;
+  end: number;
+  /** Why this partition takes no more writes. */
+  error: LogError | undefined;
+
+  constructor(options: PartitionOptions, state: PartitionState) {
+    this.topic = options.topic;
+    this.partition = options.partition;
+    this.cell = options.cell;
+    this.place = options.place;
+    this.options = options;
+    this.segments = state.segments;
+    this.firstUnsynced = this.active;
+    this.start = state.start;
+    this.end = state.end;
+    this.highWatermark = state.end;
+    this.synced = state.end;
+    this.indexed = state.indexed;
+    this.error = state.error;
+  }
+
+  get bytes(): number {
+    let sum = 0;
+    for (const segment of this.segments) sum += segment.size;
+    return sum;
+  }
+
+  // ---- writing ----
+
+  /** Appends a whole, checked batch, setting its offsets in place; gives its base offset. Nothing happens when it throws. */
+  append(batch: Buffer): number {
+    if (this.error !== undefined) throw this.error;
+    const base = this.end;
+    const delta = lastOffsetDeltaOf(batch, 0);
+    try {
+      const { active } = this;
+      const full = active.size > 0 && active.size + batch.length > this.options.segmentBytes();
+      if (full || base + delta - active.base > MAX_RELATIVE_OFFSET) this.roll();
+      writeInt64(batch, base, 0);
+      batch.writeInt32BE(0, 12);
+      this.active.append(batch);
+    } catch (error) {
+      throw this.writeFailed(error);
+    }
+    this.end = base + delta + 1;
+    if (this.options.fsync) {
+      this.options.commit.enqueue(this);
+    } else {
+      this.unsyncedBytes += batch.length;
+      if (this.unsyncedBytes >= LAZY_SYNC_BYTES) this.options.commit.enqueue(this);
+      this.publish(this.active, this.active.size, this.end);
+    }
+    return base;
+  }
+
+  /** Calls `done` when all before `end` is durable (without fsync: at once), or never will be. */
+  whenReadable(end: number, done: (error: LogError | undefined) => void): void {
+    if (this.highWatermark >= end) done(undefined);
+    else if (this.error !== undefined) done(this.error);
+    else this.waiters.push({ end, done });
+  }
+
+  /** Asks for a sync, before which `collect` is called once to append what should be in it. */
+  beforeSync(collect: () => void): void {
+    if (this.error !== undefined) {
+      collect();
+      return;
+    }
+    this.collectors.add(collect);
+    this.options.commit.enqueue(this);
+  }
+
+  /** Starts a new segment: everything before it can then be deleted as a whole. */
+  roll(): void {
+    const old = this.active;
+    if (old.size === 0) return;
+    const next = new Segment(this.place, this.end);
+    next.create();
+    try {
+      old.saveIndex();
+    } catch (error) {
+      next.remove();
+      throw error;
+    }
+    this.segments.push(next);
+    this.cursors.delete(this.end);
+    this.directoryUnsynced = true;
+    this.options.commit.enqueue(this);
+  }
+
+  async flush(): Promise<void> {
+    this.collect();
+    if (this.deleted || this.error !== undefined) return;
+    const { commit } = this.options;
+    const from = this.segments.indexOf(this.firstUnsynced);
+    const rolled = this.segments.slice(from, -1);
+    const { active, end } = this;
+    const size = active.size;
+    this.unsyncedBytes = 0;
+    if (this.directoryUnsynced) {
+      this.directoryUnsynced = false;
+      await commit.syncDirectory(this.place.directory);
+    }
+    for (const segment of rolled) {
+      await commit.sync(segment.file, segment.path);
+      await segment.syncIndex(commit);
+      segment.close();
+    }
+    await commit.sync(active.file, active.path);
+    this.firstUnsynced = active;
+    this.indexed = Math.max(this.indexed, active.base);
+    this.synced = end;
+    this.putMark();
+    if (this.options.fsync) this.publish(active, size, end);
+  }
+
+  /** For good: those who wait learn the error, and nothing more is written. Reading goes on. */
+  refuse(error: LogError): void {
+    this.error ??= error;
+    this.collect();
+    for (const { done } of this.waiters.splice(0)) done(this.error);
+  }
+
+  private collect(): void {
+    for (const collect of this.collectors) {
+      this.collectors.delete(collect);
+      collect();
+    }
+  }
+
+  private writeFailed(cause: unknown): LogError {
+    if (cause instanceof LogError) return cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const error = new LogError('KAFKA_STORAGE_ERROR', `${this.name}: cannot write at offset ${this.end}: ${reason}`, {
+      cause,
+    });
+    try {
+      this.active.cutTail();
+    } catch (cutError) {
+      // A piece of the batch is left behind the end, where the next append could leave a part of it standing.
+      this.refuse(
+        new LogError(
+          'KAFKA_STORAGE_ERROR',
+          `${this.name}: a write at offset ${this.end} failed (${reason}) and could not be taken back: close the log and open it again`,
+          { cause: cutError, retriable: false },
+        ),
+      );
+    }
+    return error;
+  }
+
+  private publish(segment: Segment, size: number, end: number): void {
+    // All segments before this one are whole by now.
+    for (let n = this.segments.indexOf(segment) - 1; n >= 0; n--) {
+      const before = this.segments[n]!;
+      if (before.readable === before.size) break;
+      before.readable = before.size;
+    }
+    segment.readable = size;
+    if (end === this.highWatermark) return;
+    this.highWatermark = end;
+    let served = 0;
+    while (served < this.waiters.length && this.waiters[served]!.end <= end) served++;
+    for (const { done } of this.waiters.splice(0, served)) done(undefined);
+    for (const listener of [...this.listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        // A listener's own failure must not look like the log's.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  private putMark(): void {
+    this.options.points.put(this.cell, { start: this.start, synced: this.synced, indexed: this.indexed });
+    this.options.marked();
+  }
+
+  // ---- reading ----
+
+  onAppend(listener: () => void): () => void {
+    const own = () => listener();
+    this.listeners.add(own);
+    return () => void this.listeners.delete(own);
+  }
+
+  read(offset: number, maxBytes: number): { records: LogRecord[]; nextOffset: number } {
+    const records: LogRecord[] = [];
+    let nextOffset = offset;
+    this.eachBatch(offset, maxBytes, (bytes, at) => {
+      decodeRecords(bytes, at, offset, records);
+      nextOffset = endOffsetOf(bytes, at);
+    });
+    return { records, nextOffset };
+  }
+
+  /** Calls `each` with checked batches from the one that holds `offset` on: what fits in `maxBytes`, and one at least. */
+  eachBatch(offset: number, maxBytes: number, each: (bytes: Buffer, at: number) => void): void {
+    this.expectInRange(offset);
+    if (offset === this.highWatermark) return;
+    const segment = this.segmentOf(offset);
+    let position = this.cursors.get(offset) ?? segment.index.positionFor(offset - segment.base);
+    this.cursors.delete(offset);
+    let left = maxBytes;
+    let next = offset;
+    for (;;) {
+      const chunk = this.readChunk(segment, position, Math.max(left, HEADER_BYTES), next);
+      let at = 0;
+      while (chunk.length - at >= HEADER_BYTES) {
+        const size = claimedSize(chunk, at);
+        if (size > chunk.length - at && position + at + size <= segment.readable && size >= HEADER_BYTES) break;
+        const end = endOffsetOf(chunk, at);
+        if (end > next || size < HEADER_BYTES) {
+          const fault =
+            faultOf(chunk, at, chunk.length) ?? (baseOffsetOf(chunk, at) > next ? 'it starts later' : undefined);
+          if (fault !== undefined) {
+            // What stands before it is given; the next read starts at it, and throws.
+            if (next === offset) throw this.corrupt(next, fault);
+            break;
+          }
+          each(chunk, at);
+          left -= size;
+          next = end;
+        }
+        at += size;
+      }
+      position += at;
+      if (next > offset || position >= segment.readable) break;
+      // Nothing but batches before the offset, or a batch larger than asked for: go on from here.
+      if (at === 0) left = claimedSize(chunk, 0);
+    }
+    if (next === offset) throw this.corrupt(offset, 'its segment ends before it');
+    this.keepCursor(next, position, segment);
+  }
+
+  /** The first offset whose record is at or after `timestamp`. */
+  offsetForTime(timestamp: number): number {
+    for (const segment of this.segments) {
+      if (segment.maxTimestamp < timestamp) continue;
+      let offset = Math.max(this.start, segment.base + segment.index.offsetForTime(timestamp));
+      while (offset < this.highWatermark) {
+        let found: number | undefined;
+        let next = offset;
+        this.eachBatch(offset, 64 * 1024, (bytes, at) => {
+          next = endOffsetOf(bytes, at);
+          if (found !== undefined || maxTimestampOf(bytes, at) < timestamp) return;
+          const records: LogRecord[] = [];
+          decodeRecords(bytes, at, offset, records);
+          found = records.find((record) => record.timestamp >= timestamp)?.offset;
+        });
+        if (found !== undefined) return found;
+        offset = next;
+      }
+    }
+    return this.highWatermark;
+  }
+
+  private expectInRange(offset: number): void {
+    if (offset >= this.start && offset <= this.highWatermark && Number.isInteger(offset)) return;
+    throw new LogError(
+      'OFFSET_OUT_OF_RANGE',
+      `${this.name}: offset ${offset} is not in [${this.start}, ${this.highWatermark}]`,
+    );
+  }
+
+  private segmentOf(offset: number): Segment {
+    const { segments } = this;
+    let low = 0;
+    let high = segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (segments[middle]!.base <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return segments[low]!;
+  }
+
+  private readChunk(segment: Segment, position: number, length: number, offset: number): Buffer {
+    if (position >= segment.readable) throw this.corrupt(offset, `its segment ends at byte ${segment.readable}`);
+    const chunk = Buffer.allocUnsafeSlow(Math.min(length, segment.readable - position));
+    const got = segment.file.read(chunk, position);
+    if (got < HEADER_BYTES) throw this.corrupt(offset, `its file ends at byte ${position + got}`);
+    return chunk.subarray(0, got);
+  }
+
+  private keepCursor(offset: number, position: number, segment: Segment): void {
+    // At a closed segment's end the next batch is the first of the next one.
+    if (position >= segment.readable && segment !== this.active) return;
+    this.cursors.set(offset, position);
+    if (this.cursors.size <= CURSORS) return;
+    for (const oldest of this.cursors.keys()) {
+      this.cursors.delete(oldest);
+      return;
+    }
+  }
+
+  private corrupt(offset: number, what: string): LogError {
+    const error = corruption(this.topic, this.partition, offset, what);
+    this.refuse(error);
+    return error;
+  }
+
+  // ---- deleting ----
+
+  /** Lets go what lies before `offset`. The files go in a later turn, when the mark that says so is durable. */
+  trimTo(offset: number): void {
+    if (offset <= this.start) return;
+    this.start = Math.min(offset, this.highWatermark);
+    this.putMark();
+  }
+
+  /** Removes segments that lie before `start`, once the mark says so durably. Needs the group commit's line. */
+  removeTrimmed(): void {
+    if (this.options.points.waits(this.cell)) return;
+    while (this.segments.length > 1) {
+      const [first, second] = this.segments;
+      if (second!.base > this.start || first === this.firstUnsynced) return;
+      first!.remove();
+      this.segments.shift();
+    }
+  }
+
+  /** Where retention by age and size would have the partition start. */
+  retainedFrom(oldest: number, maxBytes: number): number {
+    if (this.active.size > 0 && this.active.maxTimestamp < oldest && this.active.readable === this.active.size)
+      this.roll();
+    let total = this.bytes;
+    let from = this.start;
+    for (let n = 0; n < this.segments.length - 1; n++) {
+      const segment = this.segments[n]!;
+      const next = this.segments[n + 1]!.base;
+      if (next > this.highWatermark) break;
+      if (segment.maxTimestamp >= oldest && (maxBytes < 0 || total - segment.size < maxBytes)) break;
+      total -= segment.size;
+      from = next;
+    }
+    return from;
+  }
+
+  /** Deletes every file. Needs the group commit's line, and a catalog that no longer knows the partition. */
+  delete(): void {
+    this.deleted = true;
+    this.refuse(unknownPartition(this.topic, this.partition));
+    const { storage, directory } = this.place;
+    for (const segment of this.segments) segment.release();
+    this.options.points.drop(this.cell);
+    removeDirectory(storage, directory);
+  }
+
+  /** Saves the index, so that the next open needs no walk. Needs an empty group commit. */
+  async close(): Promise<void> {
+    if (this.error !== undefined) return;
+    try {
+      if (!this.active.saveIndex()) return;
+    } catch (error) {
+      // A full or read-only disk: the next open walks the segment instead.
+      if (error instanceof Error && 'code' in error) return;
+      throw error;
+    }
+    await this.options.commit.syncDirectory(this.place.directory);
+    await this.active.syncIndex(this.options.commit);
+    this.indexed = this.end;
+    this.putMark();
+  }
+
+  release(): void {
+    for (const segment of this.segments) segment.release();
+  }
+
+  private get active(): Segment {
+    return this.segments[this.segments.length - 1]!;
+  }
+
+  private get name(): string {
+    return `topic '${this.topic}' partition ${this.partition}`;
+  }
+}
+
+export function corruption(topic: string, partition: number, offset: number, what: string): LogError {
+  return new LogError(
+    'CORRUPT_MESSAGE',
+    `topic '${topic}' partition ${partition}: the batch at offset ${offset} was durable and is damaged (${what}); the partition refuses writes until its files are restored or the topic is deleted`,
+  );
+}
+
+export function unknownPartition(topic: string, partition: number): LogError {
+  return new LogError('UNKNOWN_TOPIC_OR_PARTITION', `topic '${topic}' partition ${partition} does not exist`);
+}
+
+export function removeDirectory(storage: SegmentPlace['storage'], directory: string): void {
+  for (const name of storage.list(directory)) storage.remove(join(directory, name));
+  storage.remove(directory);
+}

@@ -1,0 +1,234 @@
+import { crc32c } from '@node-rs/crc32';
+import { LogError } from '../errors.ts';
+import type { LogRecord, RecordHeader } from './api.ts';
+import { readInt64 } from './int64.ts';
+
+/**
+ * Kafka's record batch, version 2: what a batch says of itself, what can be wrong with it, and the records in it.
+ *
+ *     0 baseOffset int64      21 attributes int16       43 producerId int64
+ *     8 length int32          23 lastOffsetDelta int32  51 producerEpoch int16
+ *    12 leaderEpoch int32     27 baseTimestamp int64    53 baseSequence int32
+ *    16 magic int8 = 2        35 maxTimestamp int64     57 count int32
+ *    17 crc uint32                                      61 records
+ *
+ * `length` counts what follows it. The CRC32C covers everything from the attributes on, so the log sets baseOffset and
+ * leaderEpoch in place and appends the rest as it came. Nothing here trusts a length before it is compared with the
+ * bytes that are there.
+ */
+export const HEADER_BYTES = 61;
+/** baseOffset and length: what stands before the bytes that `length` counts. */
+const PREFIX_BYTES = 12;
+const CRC_AT = 17;
+const CRC_FROM = 21;
+const MAGIC = 2;
+const COMPRESSION = 0x07;
+const CONTROL = 0x20;
+/** length, attributes, timestamp delta, offset delta, key length, value length, header count: a byte each. */
+const SMALLEST_RECORD = 7;
+
+export interface BatchHeader {
+  readonly baseOffset: number;
+  /** The whole batch in bytes. */
+  readonly size: number;
+  readonly leaderEpoch: number;
+  readonly crc: number;
+  readonly attributes: number;
+  readonly lastOffsetDelta: number;
+  readonly baseTimestamp: number;
+  readonly maxTimestamp: number;
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly count: number;
+}
+
+/** The size in bytes that the batch at `at` gives itself; needs the first 12 bytes. Not yet to be trusted. */
+export function claimedSize(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at + 8) + PREFIX_BYTES;
+}
+
+export function baseOffsetOf(bytes: Buffer, at: number): number {
+  return readInt64(bytes, at);
+}
+
+/** The offset after the batch's last. */
+export function endOffsetOf(bytes: Buffer, at: number): number {
+  return readInt64(bytes, at) + bytes.readInt32BE(at + 23) + 1;
+}
+
+export function maxTimestampOf(bytes: Buffer, at: number): number {
+  return readInt64(bytes, at + 35);
+}
+
+export function lastOffsetDeltaOf(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at + 23);
+}
+
+export function setChecksum(batch: Buffer): void {
+  batch.writeUInt32BE(crc32c(batch.subarray(CRC_FROM)), CRC_AT);
+}
+
+/** What is wrong with the batch at `at`, of which the bytes up to `end` are there; nothing when it is whole. */
+export function faultOf(bytes: Buffer, at: number, end: number): string | undefined {
+  if (end - at < HEADER_BYTES) return `${end - at} bytes are left, fewer than a batch header's ${HEADER_BYTES}`;
+  const size = claimedSize(bytes, at);
+  if (size < HEADER_BYTES) return `it claims ${size} bytes, fewer than its header's ${HEADER_BYTES}`;
+  if (size > end - at) return `it claims ${size} bytes where ${end - at} are left`;
+  const magic = bytes.readInt8(at + 16);
+  if (magic !== MAGIC) return `its magic byte is ${magic} where ${MAGIC} is the only one served`;
+  const expected = bytes.readUInt32BE(at + CRC_AT);
+  const actual = crc32c(bytes.subarray(at + CRC_FROM, at + size));
+  if (actual !== expected) return `its bytes have the checksum ${hex(actual)} and it says ${hex(expected)}`;
+  const delta = bytes.readInt32BE(at + 23);
+  const count = bytes.readInt32BE(at + 57);
+  if (delta < 0 || count < 0 || count > delta + 1) return `it claims ${count} records over ${delta + 1} offsets`;
+  return undefined;
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
+}
+
+/** Needs a batch that `faultOf` passed. */
+export function headerOf(bytes: Buffer, at: number): BatchHeader {
+  return {
+    baseOffset: readInt64(bytes, at),
+    size: claimedSize(bytes, at),
+    leaderEpoch: bytes.readInt32BE(at + 12),
+    crc: bytes.readUInt32BE(at + CRC_AT),
+    attributes: bytes.readInt16BE(at + 21),
+    lastOffsetDelta: bytes.readInt32BE(at + 23),
+    baseTimestamp: readInt64(bytes, at + 27),
+    maxTimestamp: readInt64(bytes, at + 35),
+    producerId: readInt64(bytes, at + 43),
+    producerEpoch: bytes.readInt16BE(at + 51),
+    baseSequence: bytes.readInt32BE(at + 53),
+    count: bytes.readInt32BE(at + 57),
+  };
+}
+
+/**
+ * Adds the batch's records from `offset` on to `into`, as views of `bytes`. Needs a batch that `faultOf` passed; its
+ * records are checked as they are read, because a right checksum only says that they arrived as they were sent.
+ */
+export function decodeRecords(bytes: Buffer, at: number, offset: number, into: LogRecord[]): void {
+  const header = headerOf(bytes, at);
+  if ((header.attributes & CONTROL) !== 0) return;
+  const codec = header.attributes & COMPRESSION;
+  if (codec !== 0) {
+    throw new LogError(
+      'UNSUPPORTED_COMPRESSION_TYPE',
+      `the batch at offset ${header.baseOffset} is compressed with codec ${codec}; only uncompressed ones are read`,
+    );
+  }
+  const room = header.size - HEADER_BYTES;
+  if (header.count * SMALLEST_RECORD > room) {
+    throw malformed(header.baseOffset, `${header.count} records cannot be in ${room} bytes`);
+  }
+  const reader = new RecordReader(bytes, at + HEADER_BYTES, at + header.size, header);
+  for (let n = 0; n < header.count; n++) {
+    const record = reader.next();
+    if (record.offset >= offset) into.push(record);
+  }
+  reader.expectEnd();
+}
+
+function malformed(baseOffset: number, what: string): LogError {
+  return new LogError('CORRUPT_MESSAGE', `the batch at offset ${baseOffset} is malformed: ${what}`);
+}
+
+const noHeaders: readonly RecordHeader[] = Object.freeze([]);
+
+class RecordReader {
+  private readonly bytes: Buffer;
+  private readonly end: number;
+  private readonly header: BatchHeader;
+  private at: number;
+
+  constructor(bytes: Buffer, at: number, end: number, header: BatchHeader) {
+    this.bytes = bytes;
+    this.at = at;
+    this.end = end;
+    this.header = header;
+  }
+
+  next(): LogRecord {
+    const length = this.varint();
+    const recordEnd = this.at + length;
+    if (length < 0 || recordEnd > this.end)
+      this.fail(`a record claims ${length} bytes, ${this.end - this.at} are left`);
+    this.at++; // attributes: unused
+    const timestamp = this.header.baseTimestamp + this.varlong();
+    const delta = this.varint();
+    if (delta < 0 || delta > this.header.lastOffsetDelta) this.fail(`a record has the offset delta ${delta}`);
+    const key = this.nullableBytes();
+    const value = this.nullableBytes();
+    const headers = this.headers();
+    if (this.at !== recordEnd) this.fail(`a record claims ${length} bytes and has ${this.at - recordEnd + length}`);
+    return { offset: this.header.baseOffset + delta, timestamp, key, value, headers };
+  }
+
+  expectEnd(): void {
+    if (this.at !== this.end) this.fail(`${this.end - this.at} bytes follow its last record`);
+  }
+
+  private headers(): readonly RecordHeader[] {
+    const count = this.varint();
+    if (count === 0) return noHeaders;
+    if (count < 0 || count * 2 > this.end - this.at) this.fail(`a record claims ${count} headers`);
+    const headers: RecordHeader[] = [];
+    for (let n = 0; n < count; n++) {
+      const length = this.varint();
+      if (length < 0 || length > this.end - this.at) this.fail(`a header key claims ${length} bytes`);
+      const key = this.bytes.toString('utf8', this.at, this.at + length);
+      this.at += length;
+      headers.push({ key, value: this.nullableBytes() });
+    }
+    return headers;
+  }
+
+  private nullableBytes(): Uint8Array | null {
+    const length = this.varint();
+    if (length === -1) return null;
+    if (length < 0 || length > this.end - this.at)
+      this.fail(`a field claims ${length} bytes, ${this.end - this.at} are left`);
+    const from = this.at;
+    this.at += length;
+    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + from, length);
+  }
+
+  private varint(): number {
+    const bytes = this.bytes;
+    let byte = bytes[this.at++]!;
+    if (byte < 0x80) return this.at > this.end ? this.fail('it ends inside a number') : (byte >>> 1) ^ -(byte & 1);
+    let value = byte & 0x7f;
+    for (let shift = 7; shift < 35; shift += 7) {
+      if (this.at >= this.end) this.fail('it ends inside a number');
+      byte = bytes[this.at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+    }
+    return this.fail('a 32-bit number is longer than five bytes');
+  }
+
+  private varlong(): number {
+    let value = 0;
+    let scale = 1;
+    for (let n = 0; n < 10; n++) {
+      if (this.at >= this.end) this.fail('it ends inside a number');
+      const byte = this.bytes[this.at++]!;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (value > Number.MAX_SAFE_INTEGER) this.fail('a timestamp delta is beyond 2^53');
+        return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      }
+      scale *= 128;
+    }
+    return this.fail('a 64-bit number is longer than ten bytes');
+  }
+
+  private fail(what: string): never {
+    throw malformed(this.header.baseOffset, what);
+  }
+}

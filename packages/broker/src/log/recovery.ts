@@ -1,0 +1,205 @@
+import { LogError } from '../errors.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { corruption, type PartitionState } from './partition.ts';
+import { baseOffsetOf, claimedSize, endOffsetOf, faultOf, HEADER_BYTES } from './record-batch.ts';
+import type { Mark } from './recovery-points.ts';
+import { baseOfLog, Segment, type SegmentPlace } from './segment.ts';
+import type { StorageFile } from './storage.ts';
+
+/**
+ * Brings a partition's files back to what may be served after the process died anywhere.
+ *
+ * Batches are walked from where the files are last known to be whole. The first that is not whole ends the log: at or
+ * above the mark it is a torn tail, and it is cut with everything after it; below the mark it was durable once, so it is
+ * corruption, nothing is cut, and the partition refuses writes (law 12).
+ *
+ * What stands above the mark was perhaps never synced, and after a failed sync the page cache may call such bytes clean
+ * although the disk has not got them. So they are written again before the sync that vouches for them.
+ */
+export interface RecoveryRequest {
+  readonly topic: string;
+  readonly partition: number;
+  readonly place: SegmentPlace;
+  readonly commit: GroupCommit;
+  /** Nothing when both of the cell's slots are damaged. */
+  readonly mark: Mark | undefined;
+}
+
+/** This much below the end is walked even after a clean stop; older batches are checked when they are read. */
+const ALWAYS_CHECKED = 64 * 1024 * 1024;
+const CHUNK = 1024 * 1024;
+
+export async function recoverPartition(request: RecoveryRequest): Promise<PartitionState> {
+  const { place, commit, topic, partition } = request;
+  if (request.mark === undefined) return unmarked(request);
+  const mark = { ...request.mark, synced: Math.max(request.mark.synced, request.mark.start) };
+  const segments = loadSegments(place, mark.start);
+  if (segments.length === 0 && mark.synced === mark.start) {
+    const first = new Segment(place, mark.start);
+    first.create();
+    segments.push(first);
+  }
+  if (segments[0] === undefined || segments[0].base > mark.start) {
+    return broken(segments, mark, corruption(topic, partition, mark.start, 'its segment is missing'), place);
+  }
+  const walked = walkSegments(segments, mark);
+  if (walked.end < mark.synced) {
+    const what = walked.fault ?? 'the file ends before it';
+    return broken(segments, mark, corruption(topic, partition, walked.end, what), place);
+  }
+  cutAfter(segments, walked.count);
+  for (const [segment, from] of walked.unmarked) await writeAgain(segment, from, commit);
+  const saved = segments.slice(0, -1).filter((segment) => segment.saveIndex());
+  await commit.syncDirectory(place.directory);
+  for (const segment of saved) await segment.syncIndex(commit);
+  for (const segment of segments) segment.readable = segment.size;
+  for (const segment of segments.slice(0, -1)) segment.close();
+  const { base } = segments[segments.length - 1]!;
+  const indexed = walked.indexTrusted ? Math.max(base, Math.min(mark.indexed, walked.end)) : base;
+  return { segments, start: mark.start, end: walked.end, indexed };
+}
+
+/** The segments that the files are, oldest first, without those that lie before `start`, whose files go. */
+function loadSegments(place: SegmentPlace, start: number): Segment[] {
+  const bases: number[] = [];
+  for (const name of place.storage.list(place.directory)) {
+    const base = baseOfLog(name);
+    if (base !== undefined) bases.push(base);
+  }
+  bases.sort((a, b) => a - b);
+  const segments: Segment[] = [];
+  for (const [n, base] of bases.entries()) {
+    const segment = new Segment(place, base);
+    segment.size = segment.file.size();
+    segment.release();
+    const next = bases[n + 1];
+    // An empty one behind another is left from a new segment that could not be completed.
+    if ((next !== undefined && next <= start) || (segment.size === 0 && segments.length > 0)) segment.remove();
+    else segments.push(segment);
+  }
+  return segments;
+}
+
+interface Walked {
+  /** The offset after the last whole batch. */
+  readonly end: number;
+  /** How many segments hold what is whole. */
+  readonly count: number;
+  /** From which position on a segment holds what lies above the mark. */
+  readonly unmarked: ReadonlyMap<Segment, number>;
+  /** The last one's index files are as the mark says. */
+  readonly indexTrusted: boolean;
+  readonly fault: string | undefined;
+}
+
+function walkSegments(segments: readonly Segment[], mark: Mark): Walked {
+  const unmarked = new Map<Segment, number>();
+  let end = segments[0]!.base;
+  let indexTrusted = true;
+  for (const [n, segment] of segments.entries()) {
+    if (segment.base !== end) {
+      return { end, count: n, unmarked, indexTrusted, fault: `the next segment starts at ${segment.base}` };
+    }
+    const next = segments[n + 1]?.base;
+    // Followed by another below the mark: its end and its index files are durable.
+    if (next !== undefined && next <= mark.indexed && next <= mark.synced && segment.loadSummary()) {
+      end = next;
+      continue;
+    }
+    indexTrusted = segment.loadIndex(Math.max(0, mark.indexed - segment.base));
+    const walk = walkSegment(segment, mark.synced);
+    end = walk.end;
+    if (walk.unmarkedFrom !== undefined) unmarked.set(segment, walk.unmarkedFrom);
+    if (walk.fault !== undefined) return { end, count: n + 1, unmarked, indexTrusted, fault: walk.fault };
+  }
+  return { end, count: segments.length, unmarked, indexTrusted, fault: undefined };
+}
+
+interface SegmentWalk {
+  readonly end: number;
+  /** Where offsets begin that are not below the mark. */
+  readonly unmarkedFrom: number | undefined;
+  readonly fault: string | undefined;
+}
+
+/** Checks batch after batch, and continues the index behind what was loaded of it. */
+function walkSegment(segment: Segment, synced: number): SegmentWalk {
+  const { file } = segment;
+  const fileSize = file.size();
+  const begin = segment.index.entryBefore(Math.max(0, fileSize - ALWAYS_CHECKED));
+  let { position } = begin;
+  let end = segment.base + begin.relativeOffset;
+  let unmarkedFrom = end >= synced ? position : undefined;
+  let fault: string | undefined;
+  let chunk: Buffer = Buffer.alloc(0);
+  let chunkAt = position;
+  segment.size = position;
+  while (position < fileSize) {
+    if (!holdsBatch(chunk, position - chunkAt)) {
+      chunk = chunkFrom(file, position, fileSize);
+      chunkAt = position;
+    }
+    const at = position - chunkAt;
+    fault = faultOf(chunk, at, chunk.length) ?? misplaced(baseOffsetOf(chunk, at), end);
+    if (fault !== undefined) break;
+    const size = claimedSize(chunk, at);
+    segment.added(chunk, at, position, size);
+    end = endOffsetOf(chunk, at);
+    position += size;
+    if (end >= synced) unmarkedFrom ??= position;
+  }
+  return { end, unmarkedFrom, fault };
+}
+
+function holdsBatch(chunk: Buffer, at: number): boolean {
+  return chunk.length - at >= HEADER_BYTES && claimedSize(chunk, at) <= chunk.length - at;
+}
+
+/** Some of the file from `position`, with the whole batch that begins there if the file has it. */
+function chunkFrom(file: StorageFile, position: number, fileSize: number): Buffer {
+  const left = fileSize - position;
+  const chunk = readAt(file, position, Math.min(CHUNK, left));
+  const claimed = chunk.length < HEADER_BYTES ? 0 : claimedSize(chunk, 0);
+  return claimed > chunk.length && claimed <= left ? readAt(file, position, claimed) : chunk;
+}
+
+function readAt(file: StorageFile, position: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  return bytes.subarray(0, file.read(bytes, position));
+}
+
+function misplaced(found: number, expected: number): string | undefined {
+  return found === expected ? undefined : `it says that its offset is ${found}`;
+}
+
+/** Removes the segments after the first `count`, and what stands behind the last whole batch. */
+function cutAfter(segments: Segment[], count: number): void {
+  for (const segment of segments.splice(Math.max(1, count))) segment.remove();
+  segments[segments.length - 1]!.cutTail();
+}
+
+async function writeAgain(segment: Segment, from: number, commit: GroupCommit): Promise<void> {
+  for (let at = from; at < segment.size; at += CHUNK) {
+    segment.file.write(readAt(segment.file, at, Math.min(CHUNK, segment.size - at)), at);
+  }
+  await commit.sync(segment.file, segment.path);
+}
+
+/** As the files are: readable where they are whole, never written. */
+function broken(segments: Segment[], mark: Mark, error: LogError, place: SegmentPlace): PartitionState {
+  if (segments.length === 0) segments.push(new Segment(place, mark.start));
+  else for (const segment of segments) segment.openAsIs();
+  return { segments, start: mark.start, end: mark.synced, indexed: mark.start, error };
+}
+
+function unmarked(request: RecoveryRequest): PartitionState {
+  const { place, topic, partition } = request;
+  const segments = loadSegments(place, 0);
+  const start = segments[0]?.base ?? 0;
+  const walked = segments.length === 0 ? undefined : walkSegments(segments, { start, synced: start, indexed: start });
+  const error = new LogError(
+    'CORRUPT_MESSAGE',
+    `topic '${topic}' partition ${partition}: both copies of its recovery point are damaged, so nobody can say what was durable of offsets ${start} to ${walked?.end ?? start}; it can be read, and refuses writes until its files are restored or the topic is deleted`,
+  );
+  return broken(segments, { start, synced: walked?.end ?? start, indexed: start }, error, place);
+}

@@ -1,0 +1,227 @@
+import { join } from 'node:path';
+import type { GroupCommit } from './group-commit.ts';
+import { readInt64 } from './int64.ts';
+import type { OpenFiles, Releasable } from './open-files.ts';
+import { endOffsetOf, maxTimestampOf } from './record-batch.ts';
+import { INDEX_INTERVAL, SegmentIndex, TIME_ENTRY } from './segment-index.ts';
+import type { Storage, StorageFile } from './storage.ts';
+
+/**
+ * A run of record batches in one file, named by its first offset, with its two indexes. The last segment of a
+ * partition takes appends and keeps its index in memory; when it is closed, the index goes to its files and is loaded
+ * again when somebody looks something up.
+ */
+export interface SegmentPlace {
+  readonly storage: Storage;
+  readonly files: OpenFiles;
+  readonly directory: string;
+}
+
+const suffixes = ['.log', '.index', '.timeindex'] as const;
+
+export function segmentName(base: number, suffix: (typeof suffixes)[number]): string {
+  return `${String(base).padStart(20, '0')}${suffix}`;
+}
+
+/** The base offset that a file's name says, when it is a segment's log. */
+export function baseOfLog(name: string): number | undefined {
+  return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : undefined;
+}
+
+export function removeSegmentFiles(
+  storage: Storage,
+  directory: string,
+  base: number,
+  present: ReadonlySet<string>,
+): void {
+  for (const suffix of suffixes) {
+    const name = segmentName(base, suffix);
+    if (present.has(name)) storage.remove(join(directory, name));
+  }
+}
+
+export class Segment implements Releasable {
+  readonly base: number;
+  private readonly place: SegmentPlace;
+  private log: StorageFile | undefined;
+  private loadedIndex: SegmentIndex | undefined;
+  /** Whole batches in the file, in bytes. */
+  size = 0;
+  /** How many of them may be read. */
+  readable = 0;
+  maxTimestamp = -1;
+  private maxTimestampOffset = 0;
+  private sinceIndexEntry = 0;
+  /** Takes no more appends, and its index is in its files. */
+  closed = false;
+  /** The index files hold less than memory does. */
+  private indexUnsaved = false;
+
+  constructor(place: SegmentPlace, base: number) {
+    this.place = place;
+    this.base = base;
+  }
+
+  get path(): string {
+    return this.pathOf('.log');
+  }
+
+  /** Makes the file; it is durable when the directory is synced. */
+  create(): void {
+    this.log = this.place.storage.open(this.path, true);
+    this.log.truncate(0);
+    this.loadedIndex = new SegmentIndex();
+    this.indexUnsaved = true;
+  }
+
+  get file(): StorageFile {
+    this.log ??= this.place.storage.open(this.path, false);
+    if (this.closed) this.place.files.touch(this);
+    return this.log;
+  }
+
+  /** Takes a batch, whose offsets are set, at the end. After it threw, `cutTail` must come before the next append. */
+  append(batch: Buffer): void {
+    this.file.write(batch, this.size);
+    this.added(batch, 0, this.size, batch.length);
+  }
+
+  /** Takes away what stands after the last whole batch. */
+  cutTail(): boolean {
+    if (this.file.size() <= this.size) return false;
+    this.file.truncate(this.size);
+    return true;
+  }
+
+  /** Counts a batch of `length` bytes that stands at `position` as the segment's last; its header is at `at`. */
+  added(bytes: Buffer, at: number, position: number, length: number): void {
+    const end = endOffsetOf(bytes, at);
+    const timestamp = maxTimestampOf(bytes, at);
+    if (timestamp > this.maxTimestamp) {
+      this.maxTimestamp = timestamp;
+      this.maxTimestampOffset = end - 1 - this.base;
+    }
+    this.sinceIndexEntry += length;
+    this.size = position + length;
+    this.indexUnsaved = true;
+    if (this.sinceIndexEntry <= INDEX_INTERVAL) return;
+    this.sinceIndexEntry = 0;
+    const baseOffset = end - this.base - 1 - bytes.readInt32BE(at + 23);
+    this.index.addOffset(baseOffset, position);
+    this.index.addTime(this.maxTimestamp, this.maxTimestampOffset);
+  }
+
+  get index(): SegmentIndex {
+    if (this.loadedIndex === undefined) {
+      this.loadedIndex = new SegmentIndex();
+      this.loadIndex(2 ** 31);
+      if (this.closed) this.place.files.touch(this);
+    }
+    return this.loadedIndex;
+  }
+
+  /** Takes the entries below a relative offset from the index files; false when they are missing or damaged. */
+  loadIndex(known: number): boolean {
+    const index = new SegmentIndex();
+    this.loadedIndex = index;
+    const offsets = this.readTail('.index');
+    const times = this.readTail('.timeindex');
+    if (offsets === undefined || times === undefined || !index.load(offsets, times, known)) {
+      this.indexUnsaved = true;
+      return false;
+    }
+    this.maxTimestamp = index.maxTimestamp;
+    return true;
+  }
+
+  /** Takes from the index files only what every closed segment must know; false when they are missing or damaged. */
+  loadSummary(): boolean {
+    const offsets = this.readTail('.index', 0);
+    const times = this.readTail('.timeindex', TIME_ENTRY);
+    if (offsets === undefined || times === undefined) return false;
+    if (times.length === TIME_ENTRY) this.maxTimestamp = readInt64(times, 0);
+    return true;
+  }
+
+  /** Offers the file as it stands, without any index, to be read only. */
+  openAsIs(): void {
+    this.loadIndex(0);
+    this.size = this.file.size();
+    this.readable = this.size;
+  }
+
+  /** Writes the index files when they hold less than memory; they are durable after `syncIndex`. */
+  saveIndex(): boolean {
+    if (!this.indexUnsaved) return false;
+    if (this.maxTimestamp >= 0) this.index.addTime(this.maxTimestamp, this.maxTimestampOffset);
+    const { offsets, times } = this.index.files();
+    this.writeWhole('.index', offsets);
+    this.writeWhole('.timeindex', times);
+    this.indexUnsaved = false;
+    return true;
+  }
+
+  async syncIndex(commit: GroupCommit): Promise<void> {
+    for (const suffix of ['.index', '.timeindex'] as const) {
+      const path = this.pathOf(suffix);
+      const file = this.place.storage.open(path, false);
+      try {
+        await commit.sync(file, path);
+      } finally {
+        file.close();
+      }
+    }
+  }
+
+  /** From now on the file and the index are opened when they are used. Needs a saved and synced index. */
+  close(): void {
+    this.closed = true;
+    this.place.files.touch(this);
+  }
+
+  release(): void {
+    this.log?.close();
+    this.log = undefined;
+    this.loadedIndex = undefined;
+    this.place.files.forget(this);
+  }
+
+  remove(): void {
+    this.release();
+    const { storage, directory } = this.place;
+    removeSegmentFiles(storage, directory, this.base, new Set(storage.list(directory)));
+  }
+
+  private pathOf(suffix: (typeof suffixes)[number]): string {
+    return join(this.place.directory, segmentName(this.base, suffix));
+  }
+
+  /** The last `most` bytes of an index file, or all. */
+  private readTail(suffix: '.index' | '.timeindex', most = Number.POSITIVE_INFINITY): Buffer | undefined {
+    let file: StorageFile;
+    try {
+      file = this.place.storage.open(this.pathOf(suffix), false);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      const size = file.size();
+      const bytes = Buffer.alloc(Math.min(size, most));
+      return bytes.subarray(0, file.read(bytes, size - bytes.length));
+    } finally {
+      file.close();
+    }
+  }
+
+  private writeWhole(suffix: '.index' | '.timeindex', bytes: Buffer): void {
+    const file = this.place.storage.open(this.pathOf(suffix), true);
+    try {
+      // In place: what is known to be synced is overwritten by the same bytes, so no power cut can spoil it.
+      file.write(bytes, 0);
+      file.truncate(bytes.length);
+    } finally {
+      file.close();
+    }
+  }
+}
