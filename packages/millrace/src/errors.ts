@@ -328,6 +328,10 @@ export const ERROR_TABLE = {
     message: (got: string) =>
       `${got} has no hash on Storm that can be told in advance: group by text, booleans, whole numbers up to 64 bits (beyond 2^53 as bigints), or fractions of at most 18 characters`,
   },
+  MR_LOST_AGAIN: {
+    retry: false,
+    message: (component: string, detail: string) => `it was lost again at '${component}': ${detail}`,
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -13,8 +13,17 @@ import type { Running } from '../engine/running.ts';
 import { startTopology } from '../engine/start.ts';
 import { MillraceError } from '../errors.ts';
 import { realRuntime } from '../runtime/real.ts';
+import {
+  clockResource,
+  filesResource,
+  screenResource,
+  socketsResource,
+  stdoutResource,
+  timersResource,
+} from '../runtime/resources.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { embeddedTopicLog } from '../topic/embedded.ts';
+import { topicLog } from '../topic/topic-log.ts';
 import type { Built, Topology } from '../topology/topology.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { announceControl, defaultDataDirectory, socketPath, takeDataDirectory } from './data-directory.ts';
@@ -99,13 +108,13 @@ async function runOn(data: DataDirectory, built: Built, around: Surroundings): P
   const files = await openFiles(data, runtime, onShed);
   const topics = embeddedTopicLog(files.log);
   const resources = new Map<string, unknown>([
-    ['log', topics],
-    ['clock', runtime.clock],
-    ['timers', runtime.timers],
-    ['files', runtime.files],
-    ['sockets', runtime.sockets],
-    ['stdout', outputAbove(screen, standardOutput(process.stdout))],
-    ['screen', screen],
+    [topicLog.name, topics],
+    [clockResource.name, runtime.clock],
+    [timersResource.name, runtime.timers],
+    [filesResource.name, runtime.files],
+    [socketsResource.name, runtime.sockets],
+    [stdoutResource.name, outputAbove(screen, standardOutput(process.stdout))],
+    [screenResource.name, screen],
   ]);
   try {
     sayStart(notices, built, data.path, guarantee);

@@ -63,7 +63,7 @@ export interface Running {
   stop(): Promise<void>;
   /** Leaves at once: nothing is finished, nothing is committed any more. */
   kill(): Promise<void>;
-  /** Gives a value to a component's input as if its stream had carried it: how the ledger replays. Resolves when its tree is acked. */
+  /** Gives a value to a component's input as if its stream had carried it: how the ledger replays. Resolves when its tree is acked, rejects when any of it is lost again (which adds no entry). */
   replay(component: string, input: string | undefined, value: unknown, time: number): Promise<void>;
   /** Resolves when the topology has ended: completed, stopped or killed. Rejects when it failed, with the cause. */
   readonly done: Promise<void>;

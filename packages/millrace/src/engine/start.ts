@@ -8,7 +8,7 @@ import { StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
 import type { Running, TopologyMetrics, TopologyState } from './running.ts';
 import type { EngineTask, Station } from './station.ts';
-import { OutsideRoot } from './tree.ts';
+import { ReplayRoot } from './tree.ts';
 import { Worker } from './worker.ts';
 
 /** Positions that are done are written down this often (ms), and at a stop. */
@@ -113,7 +113,7 @@ class RunningTopology implements Running {
     if (station === undefined) return Promise.reject(new TypeError(`there is no component '${component}'`));
     const output = station.component.kind === 'spout' ? station.spouts[0]!.outputs[0]! : this.#entrance(station, input);
     return new Promise((resolve, reject) => {
-      const root = new OutsideRoot(this.#worker.stopwatch.now, (failed, cause) => (failed ? reject(cause) : resolve()));
+      const root = new ReplayRoot(this.#worker.stopwatch.now, (failed, cause) => (failed ? reject(cause) : resolve()));
       this.#worker.stepAlone(root, () => {
         output.add(value, time);
         output.deliver();

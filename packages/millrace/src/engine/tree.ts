@@ -8,6 +8,8 @@ import type { Origin } from '../ledger/ledger.ts';
 /** What a tuple belongs to: one tree, or several at once (multi-anchoring). */
 export interface Anchor {
   readonly origin: Origin | undefined;
+  /** What it carries is in the ledger already: lost again on its way, it fails and adds no entry (law 8). */
+  readonly inLedger: boolean;
   hold(): void;
   release(): void;
   /** The tree will end failed. It still ends only when all its holds are released. */
@@ -26,6 +28,7 @@ export interface TreeOwner<R> {
 
 export abstract class Root implements Anchor {
   abstract readonly origin: Origin | undefined;
+  readonly inLedger: boolean = false;
   failed = false;
   cause: unknown;
   /** The reading of the worker's stopwatch when the spout emitted it. */
@@ -75,6 +78,9 @@ class Anchors implements Anchor {
   get origin(): Origin | undefined {
     return this.#anchors[0]?.origin;
   }
+  get inLedger(): boolean {
+    return this.#anchors.every((anchor) => anchor.inLedger);
+  }
   hold(): void {
     for (const anchor of this.#anchors) anchor.hold();
   }
@@ -98,7 +104,7 @@ export function anchorOf(anchors: readonly (Anchor | undefined)[]): Anchor | und
   return distinct.length < 2 ? distinct[0] : new Anchors(distinct);
 }
 
-/** The tree of a value that no spout gave: from a test, or replayed from the ledger. */
+/** The tree of a value that no spout gave: from a test. */
 export class OutsideRoot extends Root {
   readonly origin = undefined;
   readonly #ended: (failed: boolean, cause: unknown) => void;
@@ -110,4 +116,9 @@ export class OutsideRoot extends Root {
   protected end(): void {
     this.#ended(this.failed, this.cause);
   }
+}
+
+/** The tree of a value that the ledger gave back. */
+export class ReplayRoot extends OutsideRoot {
+  override readonly inLedger = true;
 }

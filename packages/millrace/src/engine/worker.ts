@@ -95,6 +95,10 @@ export class Worker {
   /** Puts a record into the ledger; its tree is held until the entry is safe. A ledger that fails stops the topology. */
   lose(lost: Lost, anchor: Anchor | undefined): void {
     const { metrics, input, cause, detail, time } = lost;
+    if (anchor?.inLedger) {
+      anchor.fail(new MillraceError('MR_LOST_AGAIN', [metrics.component, detail]));
+      return;
+    }
     const component = metrics.component;
     metrics.ledgered++;
     const origin = anchor?.origin;
