@@ -1,4 +1,6 @@
 /** `millrace`: what a topology module is written with. Pure data and functions; no Node built-in is loaded. */
+export type { GeneratorOptions } from './connectors/generator/generator.ts';
+export { generatorSpout } from './connectors/generator/generator.ts';
 export type { Duration } from './duration.ts';
 export type { ErrorCode } from './errors.ts';
 export { MillraceError } from './errors.ts';

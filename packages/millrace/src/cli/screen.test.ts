@@ -136,3 +136,8 @@ test('in a pipe only changed lines are printed, plainly', () => {
   screen.close();
   assert.deepEqual(written, ['top\n', 'one 1\n', 'two 1\n', 'two 2\n', 'note\n']);
 });
+
+test('a screen says whether its sections are repainted in place', () => {
+  assert.equal(terminal().screen.live, true);
+  assert.equal(liveScreen({ write: () => {} }, { after: () => () => {}, soon: () => {} }).live, false);
+});

@@ -40,6 +40,7 @@ function plainScreen(canvas: Canvas): LiveScreen {
   const shown = new Map<string, readonly string[]>();
   const print = (line: string): void => void canvas.write(`${stripVTControlCharacters(line)}\n`);
   return {
+    live: false,
     painting: false,
     set(section, lines) {
       const before = shown.get(section) ?? [];
@@ -82,6 +83,7 @@ function terminalScreen(canvas: Canvas, timers: Timers): LiveScreen {
   };
 
   return {
+    live: true,
     get painting() {
       return painting;
     },

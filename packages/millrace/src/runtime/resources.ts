@@ -32,6 +32,8 @@ export const stdoutResource: Named<Output> = { name: 'stdout' };
  * that changed are printed plainly.
  */
 export interface Screen {
+  /** Whether sections are repainted in place. Where they are not, leave out what changes all the time. */
+  readonly live: boolean;
   /** Shows these lines as the section. Sections stand in the order in which they were first set; none removes it. */
   set(section: string, lines: readonly string[]): void;
   /** A line that stays, above the sections. */
