@@ -118,11 +118,18 @@ test('a field that the values do not have, where the schema can tell', () => {
 });
 
 test('a field is left to the compiler where the schema cannot tell', () => {
+  const jsonSchema = {
+    output() {
+      throw new Error('no JSON Schema has a word for this type');
+    },
+  };
+  const unrepresentable = { '~standard': { ...type<{ any: string }>()['~standard'], jsonSchema } };
   const silent = [
     type<{ any: string }>(),
     z.looseObject({ device: z.string() }),
     z.union([z.object({ any: z.string() }), z.object({ any: z.string(), more: z.string() })]),
     z.custom<{ any: string }>(() => true),
+    unrepresentable,
   ];
   for (const schema of silent) {
     topology('x', (t) => {

@@ -56,8 +56,14 @@ test('the borders between the elements of a tuple count', () => {
       if (b !== '') assert.notEqual(canonicalKey([a, b]), canonicalKey([a + b]));
       assert.notEqual(canonicalKey([a, [b]]), canonicalKey([a, b]));
       assert.notEqual(canonicalKey([[a], b]), canonicalKey([a, [b]]));
+      // One element that reads as the two would without their lengths.
+      for (const mark of ['s', 'n', 'o', `s${b.length}:`]) {
+        assert.notEqual(canonicalKey([a, b]), canonicalKey([`${a}${mark}${b}`]));
+      }
     }),
   );
+  assert.notEqual(canonicalKey([1, 2]), canonicalKey(['1', '2']));
+  assert.ok(Object.is(canonicalKey(-0), 0));
 });
 
 test('a tuple with an element that is no key is no key, however deep', () => {
