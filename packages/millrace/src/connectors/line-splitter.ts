@@ -95,8 +95,7 @@ export class LineSplitter {
 
   #finish(lineEnd: 0 | 1): boolean {
     const length = this.#partialLength;
-    const kept = Math.min(length, this.#limit + 2);
-    const content = lineEnd === 1 && kept === length && this.#partial[length - 1] === CR ? length - 1 : length;
+    const content = lineEnd === 1 && this.#partial[length - 1] === CR ? length - 1 : length;
     this.consumed = length + lineEnd;
     this.tooLong = content > this.#limit;
     this.line = this.#partial.subarray(0, this.tooLong ? this.#limit : content);

@@ -66,8 +66,8 @@ export function memoryTopicLog(options: { readonly asynchronous?: boolean } = {}
       return asynchronous ? prefetching(stored, from, arrived) : direct(stored, from, arrived);
     },
     async produce(topic, records) {
-      // As a log does, it takes the bytes now and answers later.
-      const taken = records.map((record) => ({ ...record, value: record.value?.slice() ?? null }));
+      // As a log does, it takes the bytes now and answers later, with views into a chunk.
+      const taken = records.map((record) => ({ ...record, value: record.value && inChunk(record.value) }));
       await Promise.resolve();
       const failed = failure;
       failure = undefined;
@@ -95,6 +95,12 @@ export function memoryTopicLog(options: { readonly asynchronous?: boolean } = {}
       failure = error;
     },
   };
+}
+
+function inChunk(bytes: Uint8Array): Uint8Array {
+  const chunk = new Uint8Array(bytes.byteLength + 100);
+  chunk.set(bytes, 50);
+  return chunk.subarray(50, 50 + bytes.byteLength);
 }
 
 function chunkAt({ earliest, latest, records }: StoredPartition, at: number): Taken {

@@ -89,6 +89,7 @@ test('a time that is none is refused', async () => {
   const { sink } = await open({ time: () => Number.NaN });
   await assert.rejects(sink.write([{ device: 'd', value: 9 }]), { code: 'MR_TOPIC_TIME' });
   const { sink: timeless } = await open();
+  await assert.rejects(timeless.write([{ device: 'd', value: 9 }], [-1]), { code: 'MR_TOPIC_TIME' });
   await assert.rejects(timeless.write([{ device: 'd', value: 9 }], [Number.POSITIVE_INFINITY]), {
     code: 'MR_TOPIC_TIME',
   });

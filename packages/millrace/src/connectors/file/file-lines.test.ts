@@ -131,6 +131,33 @@ test('followed, the file does not end: what is added comes, a partial line waits
   assert.deepEqual(driven.endedSplits, []);
 });
 
+test('followed, what is added while the end is being read is not missed', async () => {
+  const runtime = simulatedRuntime({ seed: 1 });
+  runtime.files.put(PATH, 'a\n');
+  const late = ['b\n', 'c\n'];
+  const files = {
+    ...runtime.files,
+    async open(path: string, mode: 'read' | 'append') {
+      const file = await runtime.files.open(path, mode);
+      return {
+        ...file,
+        async read(offset: number, length: number) {
+          const bytes = await file.read(offset, length);
+          const more = bytes.byteLength === 0 ? late.shift() : undefined;
+          if (more !== undefined) {
+            await (await runtime.files.open(PATH, 'append')).append(Buffer.from(more));
+            await runtime.settle();
+          }
+          return bytes;
+        },
+      };
+    },
+  };
+  const driven = await driveLog(fileLines(PATH, { follow: true }), { resources: { files } });
+  await driven.until(() => driven.emitted.length === 3);
+  assert.deepEqual(driven.values(), ['a', 'b', 'c']);
+});
+
 test('followed, a file that was cut or replaced is an error, not silence', async () => {
   const { driven, runtime } = await open('a\nb\n', { follow: true });
   await driven.until(() => driven.emitted.length === 2);

@@ -29,15 +29,10 @@ export function fileSink<T>(path: string, options: FileSinkOptions<T> = {}): Sin
     async open(task) {
       singleTask(task, 'lines of several writers would mix');
       const file = await task.use(filesResource).open(path, 'append');
-      /** Whether the file's end has to be looked at before the next line. */
-      let unsure = true;
       return {
         async write(values) {
           const lines = values.map((value) => `${oneLine(task, format(value), value)}\n`).join('');
-          const torn = unsure && (await endsInsideLine(file));
-          unsure = true;
-          await file.append(utf8.encode(torn ? `\n${lines}` : lines));
-          unsure = false;
+          await file.append(utf8.encode((await endsInsideLine(file)) ? `\n${lines}` : lines));
           await file.sync();
         },
         close: () => file.close(),

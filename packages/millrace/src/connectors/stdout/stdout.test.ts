@@ -53,6 +53,7 @@ test('a reader that has gone ends quietly: waiting writes go on, later ones are 
   stream.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
   await writing;
   await sink.write(['nobody reads this']);
+  assert.equal(output.write('nor this'), true);
   assert.equal(told, 1);
 });
 
