@@ -90,6 +90,18 @@ for (const [name, open] of Object.entries(stores)) {
         ]);
       }));
 
+    test('an id that comes again takes no room', () =>
+      within(
+        { maxEntries: 2, maxPayloadBytes: 8, onShed: () => assert.fail('nothing had to be given up') },
+        async (ledger) => {
+          for (const n of [1, 1, 1, 2, 2, 1]) await ledger.record(entry(n));
+          assert.deepEqual(
+            ledger.list().map(({ id }) => id),
+            ['id-2', 'id-1'],
+          );
+        },
+      ));
+
     test('lists what is asked for, newest first', () =>
       within({}, async (ledger) => {
         for (const n of [1, 2, 3, 4, 5])

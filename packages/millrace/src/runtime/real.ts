@@ -19,13 +19,16 @@ const realTimers: Timers = {
   after(ms, callback) {
     const due = monotonic() + ms;
     let timer: NodeJS.Timeout;
-    // Node counts whole milliseconds from the start of the loop's turn, so its timer may fire a little early.
-    const wait = () => {
-      const left = due - monotonic();
-      if (left <= 0) callback();
-      else timer = setTimeout(wait, Math.min(Math.ceil(left), LONGEST));
+    const wait = (left: number) => {
+      timer = setTimeout(fire, Math.min(Math.ceil(left), LONGEST));
     };
-    timer = setTimeout(wait, Math.min(Math.ceil(ms), LONGEST));
+    // Node counts whole milliseconds from the start of the loop's turn, so its timer may fire a little early.
+    const fire = () => {
+      const left = due - monotonic();
+      if (left > 0) wait(left);
+      else callback();
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
   soon(callback) {

@@ -61,6 +61,17 @@ test('timers fire by time, then by age, each at its own time', async () => {
   assert.equal(fired.at(-1), 'late@131/31');
 });
 
+test('timers of one time fire in the order in which they were set, between others', async () => {
+  const { timers, advance } = simulatedRuntime({ seed: 1 });
+  const fired: string[] = [];
+  for (let n = 0; n < 60; n++) timers.after(n % 3, () => fired.push(`${n % 3}:${Math.floor(n / 3)}`));
+  await advance(2);
+  assert.deepEqual(
+    fired,
+    Array.from({ length: 60 }, (_, n) => `${Math.floor(n / 20)}:${n % 20}`),
+  );
+});
+
 test('a cancelled timer does not fire, however many there are', async () => {
   const { timers, advance } = simulatedRuntime({ seed: 1 });
   const fired: number[] = [];
@@ -90,8 +101,9 @@ test('promises go on between two callbacks, however long their chains', async ()
   timers.after(5, () => void chain('first'));
   timers.after(5, () => order.push('second'));
   timers.soon(() => void chain('soon'));
+  timers.soon(() => order.push('next'));
   await advance(5);
-  assert.deepEqual(order, ['soon done', 'soon tick', 'first done', 'first tick', 'second']);
+  assert.deepEqual(order, ['soon done', 'soon tick', 'next', 'first done', 'first tick', 'second']);
 });
 
 test('timers that a timer sets fire in the same advance, at their own time', async () => {
@@ -115,10 +127,21 @@ test('callbacks that ask for soon again hold up neither timers nor each other', 
     if (--left > 0) timers.soon(busy);
   };
   timers.soon(busy);
-  timers.after(0, () => order.push('timer'));
+  const impatient = () => {
+    order.push('timer');
+    if (left > 0) timers.after(0, impatient);
+  };
+  timers.after(0, impatient);
   await settle();
-  assert.deepEqual(order.slice(0, 3), ['busy', 'timer', 'busy']);
-  assert.equal(order.length, 11);
+  assert.deepEqual(order.slice(0, 4), ['busy', 'timer', 'busy', 'timer']);
+  assert.equal(order.filter((who) => who === 'busy').length, 10);
+});
+
+test('a program that never comes to rest is stopped, with the time at which it turns', async () => {
+  const { timers, advance } = simulatedRuntime({ seed: 1 });
+  const again = () => timers.soon(again);
+  timers.after(7, again);
+  await assert.rejects(advance(10), { code: 'MR_STUCK', message: /at virtual time 7 ms: .* again and again/ });
 });
 
 test('what a callback throws is what advance rejects with, and the rest stays to be done', async () => {

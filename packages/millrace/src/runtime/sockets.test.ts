@@ -104,6 +104,7 @@ for (const [name, world] of Object.entries(worlds))
         do written += chunk.byteLength;
         while (client.write(chunk) && written < 100_000_000);
         assert.ok(written < 100_000_000, 'the writer was never held back');
+        await the.wait(Promise.resolve());
         assert.equal(got, 0);
         server.resume();
         await the.wait(drained);
