@@ -181,7 +181,7 @@ export const ERROR_TABLE = {
   },
   MR_CONTROL_LOST: {
     retry: true,
-    message: () => 'the running topology closed its control socket before it answered: it has probably ended',
+    message: () => 'whoever had the data directory left before it answered: start the command again',
   },
   MR_NOT_RUNNING: {
     retry: true,

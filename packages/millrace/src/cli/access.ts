@@ -1,41 +1,49 @@
 /**
- * Ways to a data directory for a command: beside a running topology through its control socket; on the files themselves
- * only when nobody owns them.
+ * Ways to a data directory for a command: through the control socket of whoever owns it; on the files themselves only
+ * when nobody does, and then this command answers others in the meantime.
  */
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControlClient } from '../engine/control-client.ts';
 import { connectControl } from '../engine/control-client.ts';
+import { serveControl } from '../engine/control-server.ts';
 import { MillraceError } from '../errors.ts';
 import { realRuntime } from '../runtime/real.ts';
 import type { Access, Api, MethodName } from './api.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { controlPlace, takeDataDirectory } from './data-directory.ts';
-
-/** How long a command waits for another that has the files open, or for a topology that is starting. */
-const PATIENCE = 5000;
-const LOOK_EVERY = 50;
+import { announceControl, awaitDataDirectory, controlPlace, socketPath } from './data-directory.ts';
 
 /** The topology that runs on the directory. MR_NOT_RUNNING when there is none. */
 export async function accessRunning(directory: string): Promise<Access> {
-  const client = await connect(directory);
+  const client = controlPlace(directory)?.topology === undefined ? undefined : await connect(directory);
   if (!client) throw new MillraceError('MR_NOT_RUNNING', [directory]);
   return over(client);
 }
 
-/** Whoever owns the directory, or, when nobody does, its files. `make`: it need not be there yet. */
+/**
+ * Whoever owns the directory, or, when nobody does, its files. `make`: it need not be there yet. An owner that leaves
+ * answers first what it was asked, so what it has not answered is asked once more elsewhere.
+ */
 export async function accessData(directory: string, make: boolean): Promise<Access> {
   if (!make && !existsSync(directory)) throw new MillraceError('MR_NO_DATA', [directory]);
-  for (const start = performance.now(); ; await sleep(LOOK_EVERY)) {
-    const client = await connect(directory);
-    if (client) return over(client);
-    try {
-      return await onFiles(takeDataDirectory(directory));
-    } catch (error) {
-      const busy = error instanceof MillraceError && error.code === 'MR_DATA_IN_USE';
-      if (!busy || performance.now() - start > PATIENCE) throw error;
-    }
-  }
+  let way = await open(directory);
+  return {
+    async call(method, params, options) {
+      try {
+        return await way.call(method, params, options);
+      } catch (error) {
+        const lost = error instanceof MillraceError && error.code === 'MR_CONTROL_LOST';
+        if (!lost || options?.onItem) throw error;
+        way = await open(directory);
+        return way.call(method, params, options);
+      }
+    },
+    close: () => way.close(),
+  };
+}
+
+async function open(directory: string): Promise<Access> {
+  const found = await awaitDataDirectory(directory, {}, () => connect(directory));
+  return 'call' in found ? over(found) : onFiles(found);
 }
 
 async function connect(directory: string): Promise<ControlClient | undefined> {
@@ -61,8 +69,12 @@ function over(client: ControlClient): Access {
 
 async function onFiles(data: DataDirectory): Promise<Access> {
   try {
+    const runtime = realRuntime();
     const { openFiles } = await import('./open-files.ts');
-    const files = await openFiles(data, realRuntime());
+    const files = await openFiles(data, runtime);
+    const path = socketPath(data.path);
+    const server = await serveControl(runtime.sockets, { path }, files.methods);
+    announceControl(data.path, path);
     const methods: Readonly<Partial<Record<MethodName, (params: unknown, call: never) => unknown>>> = files.methods;
     return {
       async call(method, params, { onItem, signal = new AbortController().signal } = {}) {
@@ -72,6 +84,7 @@ async function onFiles(data: DataDirectory): Promise<Access> {
         return (await run(params, { item, signal } as never)) as Api[typeof method]['result'];
       },
       async close() {
+        await server.close();
         await files.close();
         data.release();
       },

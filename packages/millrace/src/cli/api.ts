@@ -85,7 +85,8 @@ export interface Api {
   consume: {
     params: { topic: string; partition?: number; from: From; max?: number; follow?: boolean };
     item: ConsumedRecord;
-    result: { readonly records: number };
+    /** `complete` is false where it was ended from outside, before its end. */
+    result: { readonly records: number; readonly complete: boolean };
   };
   'ledger.list': {
     params: { topology?: string; component?: string; cause?: string; limit?: number };

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LogError, lockDirectory } from '@millrace/broker';
 import { MillraceError } from '../errors.ts';
 
@@ -58,6 +59,32 @@ export function takeDataDirectory(directory: string, { fresh = false } = {}): Da
   };
 }
 
+/** How long to wait for a command that has the files open, or for a topology that is starting or ending. */
+const PATIENCE = 5000;
+const LOOK_EVERY = 50;
+
+/**
+ * The same, but waits a while for an owner that may soon be done: any but a running topology. `other` is asked before
+ * each try, and may find another way.
+ */
+export async function awaitDataDirectory<T = never>(
+  directory: string,
+  options: { readonly fresh?: boolean },
+  other: () => Promise<T | undefined> = async () => undefined,
+): Promise<DataDirectory | T> {
+  for (const start = performance.now(); ; await sleep(LOOK_EVERY)) {
+    const found = await other();
+    if (found !== undefined) return found;
+    try {
+      return takeDataDirectory(directory, options);
+    } catch (error) {
+      const busy = error instanceof MillraceError && error.code === 'MR_DATA_IN_USE';
+      const wait = busy && controlPlace(directory)?.topology === undefined && performance.now() - start < PATIENCE;
+      if (!wait) throw error;
+    }
+  }
+}
+
 function contents(path: string): string[] {
   return readdirSync(path).filter((name) => !LOCK.test(name));
 }
@@ -75,6 +102,8 @@ function locked(path: string): { release(): void } {
 export interface ControlPlace {
   readonly pid: number;
   readonly socket: string;
+  /** The topology that runs there; none in a command that has the files open. */
+  readonly topology?: string;
 }
 
 /** Where the process that owns the directory can be asked, if it says so. It may be gone since. */
@@ -88,8 +117,8 @@ export function controlPlace(directory: string): ControlPlace | undefined {
 }
 
 /** Says to other processes where this one can be asked. Only the owner of the directory may. */
-export function announceControl(directory: string, socket: string): void {
-  const place: ControlPlace = { pid: process.pid, socket };
+export function announceControl(directory: string, socket: string, topology?: string): void {
+  const place: ControlPlace = { pid: process.pid, socket, ...(topology === undefined ? {} : { topology }) };
   writeFileSync(join(directory, 'control.json'), `${JSON.stringify(place)}\n`, { mode: 0o600 });
 }
 

@@ -26,7 +26,7 @@ import { embeddedTopicLog } from '../topic/embedded.ts';
 import { topicLog } from '../topic/topic-log.ts';
 import type { Built, Topology } from '../topology/topology.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { announceControl, defaultDataDirectory, socketPath, takeDataDirectory } from './data-directory.ts';
+import { announceControl, awaitDataDirectory, defaultDataDirectory, socketPath } from './data-directory.ts';
 import { importTopology } from './load-module.ts';
 import { topologyMethods } from './methods/topology-methods.ts';
 import type { MetricsServer } from './metrics-server.ts';
@@ -39,6 +39,7 @@ import type { LiveScreen } from './screen.ts';
 import { liveScreen } from './screen.ts';
 import { onSignals } from './signals.ts';
 import { outputAbove } from './stdout.ts';
+import { counted } from './table.ts';
 import { shortPath } from './user-frames.ts';
 
 export interface RunOptions {
@@ -79,7 +80,8 @@ export async function runTopology(load: () => Promise<Topology>, folder: string,
   const notices = noticesOn(process.stderr, screen, runtime.clock, { json, quiet });
   try {
     const built = (await load()).build(options.config);
-    const data = takeDataDirectory(options.data ?? defaultDataDirectory(folder), { fresh: options.fresh ?? false });
+    const directory = options.data ?? defaultDataDirectory(folder);
+    const data = await awaitDataDirectory(directory, { fresh: options.fresh ?? false });
     try {
       return await runOn(data, built, { ...options, runtime, screen, notices });
     } finally {
@@ -153,7 +155,7 @@ async function follow(
     const own = { running, built, ledger: files.ledger, clock: runtime.clock, guarantee, data: data.path };
     const path = socketPath(data.path);
     control = await serveControl(runtime.sockets, { path }, { ...files.methods, ...topologyMethods(own) });
-    announceControl(data.path, path);
+    announceControl(data.path, path, running.name);
     if (metricsPort !== undefined) {
       const { serveMetrics } = await import('./metrics-server.ts');
       metrics = await serveMetrics(metricsPort, () => running.metrics());
@@ -187,7 +189,7 @@ function sayStart(notices: Notices, built: Built, data: string, guarantee: Guara
   notices.say(
     'starting',
     { topology: name, data, guarantee, pid: process.pid, volatileState: isVolatile },
-    `topology   ${name} (${components.length} components, ${tasks} tasks)`,
+    `topology   ${name} (${counted(components.length, 'component')}, ${counted(tasks, 'task')})`,
     `data       ${shortPath(data)}`,
     `guarantee  ${guarantee}`,
     ...(isVolatile
@@ -203,6 +205,6 @@ function sayEnd(notices: Notices, running: Running): void {
     state,
     { topology: running.name, uptime: Math.round(uptime), ledgered },
     `${state} after ${formatDuration(uptime)}`,
-    ...(ledgered > 0 ? [`${ledgered} records went to the ledger: 'millrace ledger list' shows them`] : []),
+    ...(ledgered > 0 ? [`${counted(ledgered, 'record')} went to the ledger: 'millrace ledger list' shows them`] : []),
   );
 }

@@ -83,3 +83,8 @@ export function latencyText(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
   return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;
 }
+
+/** '1 record', '2 records'. */
+export function counted(n: number, what: string): string {
+  return `${groupedDigits(n)} ${what}${n === 1 ? '' : 's'}`;
+}

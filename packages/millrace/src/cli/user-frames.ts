@@ -2,8 +2,12 @@
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Our own files, and the one dependency that calls them. */
-const OURS = [`${dirname(import.meta.dirname)}/`, '/node_modules/commander/'];
+/** Our own files, those of the broker, and the one dependency that calls ours. */
+const OURS = [
+  `${dirname(import.meta.dirname)}/`,
+  `${dirname(fileURLToPath(import.meta.resolve('@millrace/broker')))}/`,
+  '/node_modules/commander/',
+];
 const MOST = 8;
 const FRAME = /^\s*at (?:(.+) \()?((?:file:\/\/)?\/.+?):(\d+):(\d+)\)?$/;
 

@@ -36,7 +36,9 @@ export async function consumeCommand(topic: string, options: ConsumeOptions): Pr
       ...(partition === undefined ? {} : { partition }),
       ...(max === undefined ? {} : { max }),
     };
-    await access.call('consume', wanted, { onItem: write, signal: stop.signal });
+    const { complete } = await access.call('consume', wanted, { onItem: write, signal: stop.signal });
+    // Ended by whoever owns the files, because it ends itself. Following was all that could be done by then.
+    if (!complete && !stop.signal.aborted && !follow) throw new MillraceError('MR_CONTROL_LOST', []);
   });
 }
 

@@ -71,7 +71,7 @@ export async function replayEntries(
     for (const id of chosen) {
       const error = await replay(access, id);
       done.push(error === undefined ? { id } : { id, error });
-      if (error !== undefined && !options.json) remark(`${id}: ${error}`);
+      if (error !== undefined && !options.json) remark(error.includes(id) ? error : `${id}: ${error}`);
     }
     return done;
   });

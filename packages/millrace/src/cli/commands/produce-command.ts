@@ -2,6 +2,7 @@
 import { MillraceError } from '../../errors.ts';
 import type { Access, RecordToProduce } from '../api.ts';
 import { toBase64 } from '../api.ts';
+import { counted } from '../table.ts';
 import { printJson, remark } from '../terminal.ts';
 import type { DataOptions } from './with-data.ts';
 import { withData } from './with-data.ts';
@@ -27,7 +28,7 @@ export async function produceCommand(topic: string, options: ProduceOptions): Pr
   const records = [...counts.values()].reduce((sum, n) => sum + n, 0);
   const partitions = Object.fromEntries([...counts].sort(([a], [b]) => a - b));
   if (options.json) printJson({ topic, records, partitions });
-  else remark(`${records} record${records === 1 ? '' : 's'} to ${topic}`);
+  else remark(`${counted(records, 'record')} to ${topic}`);
 }
 
 async function send(

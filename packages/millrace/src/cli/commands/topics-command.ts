@@ -1,7 +1,7 @@
 /** `millrace topics …`. */
 import type { TopicDetails } from '../api.ts';
 import { readConfigPairs } from '../config.ts';
-import { byteText, tableLines } from '../table.ts';
+import { byteText, counted, tableLines } from '../table.ts';
 import { print, printJson } from '../terminal.ts';
 import type { DataOptions } from './with-data.ts';
 import { withData } from './with-data.ts';
@@ -31,7 +31,7 @@ export async function createTopic(
   const params = { topic, partitions: options.partitions, config: readConfigPairs(options.set) };
   const made = await withData(options, (access) => access.call('topics.create', params), true);
   if (options.json) printJson(made);
-  else print(`made topic ${topic} with ${made.partitions.length} partition${made.partitions.length === 1 ? '' : 's'}`);
+  else print(`made topic ${topic} with ${counted(made.partitions.length, 'partition')}`);
 }
 
 export async function alterTopic(topic: string, options: DataOptions & { set?: readonly string[] }): Promise<void> {

@@ -18,7 +18,7 @@ export async function consume(
   { topic, partition, from, max = Number.POSITIVE_INFINITY, follow }: Wanted,
   give: (record: LogRecord, partition: number) => Promise<void>,
   signal: AbortSignal,
-): Promise<{ readonly records: number }> {
+): Promise<{ readonly records: number; readonly complete: boolean }> {
   const all = log.describeTopic(topic).partitions.map((p) => p.partition);
   if (partition !== undefined && !all.includes(partition))
     throw wrong(`topic '${topic}' has the partitions 0 to ${all.length - 1}, and not ${partition}`);
@@ -52,7 +52,7 @@ export async function consume(
     for (const stop of stops) stop();
     bell.remove();
   }
-  return { records };
+  return { records, complete: !signal.aborted };
 }
 
 function startOf(log: Log, topic: string, partition: number, from: From): number {

@@ -1,0 +1,229 @@
+/** The command as a person or a script uses it: real processes, real files, real signals. */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { after, describe, test } from 'node:test';
+
+const PACKAGE = dirname(dirname(import.meta.dirname));
+const NODE = [process.execPath, '--conditions=@millrace/source'] as const;
+const MAIN = join(import.meta.dirname, 'main.ts');
+const home = mkdtempSync(join(tmpdir(), 'millrace-cli-'));
+after(() => rmSync(home, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** What it printed, on either stream, once that matches; rejects when it ends without. */
+  shown(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+function start(t: TestContext | undefined, cwd: string, command: readonly string[], input?: string): Started {
+  const env = { ...process.env, NO_COLOR: '1' };
+  const child = spawn(command[0]!, command.slice(1), { cwd, env, stdio: 'pipe' });
+  let stdout = '';
+  let stderr = '';
+  let look = (): void => {};
+  const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+    look();
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+    look();
+  });
+  child.on('error', reject);
+  child.on('close', (code) => resolve({ code, stdout, stderr }));
+  child.stdin.on('error', () => {});
+  child.stdin.end(input ?? '');
+  t?.after(() => child.kill('SIGKILL'));
+  return {
+    child,
+    ended,
+    shown: (pattern) =>
+      new Promise((found, missing) => {
+        look = () => {
+          const match = pattern.exec(stdout + stderr);
+          if (match) found(match);
+        };
+        look();
+        void ended.then(() => missing(new Error(`it ended without ${pattern}\n${stdout}\n${stderr}`)));
+      }),
+  };
+}
+
+const millrace = (cwd: string, args: readonly string[], input?: string) =>
+  start(undefined, cwd, [...NODE, MAIN, ...args], input).ended;
+
+/** A project folder that finds this package as an installed one. */
+function project(name: string, files: Readonly<Record<string, string>> = {}): string {
+  const folder = join(home, name);
+  mkdirSync(join(folder, 'node_modules'), { recursive: true });
+  symlinkSync(PACKAGE, join(folder, 'node_modules', 'millrace'));
+  if (!existsSync(join(folder, 'package.json'))) files = { 'package.json': '{"type":"module"}', ...files };
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+  return folder;
+}
+
+describe('a scaffolded project', () => {
+  test('runs, is asked from beside, stops when asked, and its files can be read after', async (t) => {
+    const made = await millrace(home, ['new', 'app']);
+    assert.deepEqual([made.code, made.stderr], [0, '']);
+    assert.match(made.stdout, /npm install/);
+    const app = project('app');
+    assert.equal(JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')).dependencies.millrace, '^0.1.0');
+
+    const run = start(t, app, [...NODE, MAIN, 'run', 'src/sensors.ts', '--metrics-port', '0']);
+    await run.shown(/alert: device-1 at/);
+
+    const [status, consumed, produced, second] = await Promise.all([
+      millrace(app, ['status', '--json']),
+      millrace(app, ['consume', 'alerts', '--max', '1', '--json']),
+      millrace(app, ['produce', 'readings'], 'no json\n'),
+      millrace(app, ['run', 'src/sensors.ts']),
+    ]);
+    assert.equal(JSON.parse(status.stdout).metrics.state, 'active');
+    assert.equal(JSON.parse(JSON.parse(consumed.stdout).value).device, 'device-1');
+    assert.equal(produced.code, 0);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, new RegExp(`in use by process ${run.child.pid}.+--data DIR`));
+    assert.doesNotMatch(second.stderr, /^\s+at /m);
+
+    const [url] = await run.shown(/http:\S+\/metrics/);
+    assert.match(await (await fetch(url)).text(), /^millrace_emitted_total\{.*component="detect".*\} [1-9]/m);
+    const health = await fetch(url.replace(/metrics$/, 'health'));
+    assert.deepEqual([health.status, ((await health.json()) as { state: string }).state], [200, 'active']);
+    const replay = await millrace(app, ['ledger', 'replay', '--all', '--cause', 'malformed', '--json']);
+    assert.equal(replay.code, 1);
+    assert.match(JSON.parse(replay.stdout)[0].error, /still cannot be read/);
+
+    run.child.kill('SIGINT');
+    const ended = await run.ended;
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(
+      ended.stderr,
+      /topology +sensors.*\ndata .+\nguarantee +at-least-once\nstate +in-memory state is volatile/,
+    );
+    assert.match(ended.stderr, /stopping: .+\nstopped after .+\n1 record went to the ledger/);
+
+    const described = await millrace(app, ['topics', 'describe', 'readings', '--json']);
+    const { groups, partitions } = JSON.parse(described.stdout);
+    assert.ok(partitions.length === 2 && partitions[0].latest > 16);
+    assert.deepEqual(
+      groups[0].lag.map((l: { lag: number }) => l.lag),
+      [0, 0],
+    );
+  });
+});
+
+const numbers = (body: string) => `
+import { generatorSpout, bolt, asyncBolt, topology, type } from 'millrace';
+import { stdoutSink } from 'millrace/file';
+import { run, screen } from 'millrace/engine';
+function* some() { for (let n = 1; n <= 3; n++) yield n; }
+export default topology('numbers', (t) => {
+  const { times } = t.config(type<{ times: number }>());
+  const raw = t.spout('some', generatorSpout(some));
+  ${body}
+});
+`;
+
+describe('a run', () => {
+  test('ends by itself with its module started directly, prints plainly, and keeps its notices off standard output', async (t) => {
+    const text = numbers(`
+  const shown = t.bolt('show', raw.global(), bolt({ emits: type<number>(), prepare: ({ emit, use }) => {
+    const view = use(screen);
+    return { execute(n: number) { view.set('n', ['\\x1b[1mnumbers\\x1b[0m', 'last ' + n]); emit(n * 10); } };
+  } }));
+  t.sink('out', shown.shuffle(), stdoutSink());`);
+    const folder = project('direct', {
+      'm.ts': `${text}\nif (import.meta.main) await run(import.meta.url, { fresh: true });\n`,
+    });
+    const { code, stdout, stderr } = await start(t, folder, [...NODE, 'm.ts']).ended;
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['10', '20', '30', 'last 1', 'last 2', 'last 3', 'numbers']);
+    assert.match(stderr, /data +\.millrace\n.*\n?completed after/s);
+  });
+
+  test("that cannot finish is left at the second signal with 130; what it leaves behind is in nobody's way", async (t) => {
+    const stuck = `t.bolt('stuck', raw.shuffle(), asyncBolt({ concurrency: 1, execute: () => new Promise<number>(() => {}) }));`;
+    const folder = project('stuck', { 'm.ts': numbers(stuck) });
+    // Too long for a socket's path.
+    const data = join(folder, 'd'.repeat(100));
+    const run = start(t, folder, [...NODE, MAIN, 'run', 'm.ts', '--data', data, '--json']);
+    await run.shown(/"event":"starting"/);
+    let status: Ended;
+    do status = await millrace(folder, ['status', '--data', data, '--json']);
+    while (status.code !== 0);
+    assert.equal(
+      JSON.parse(status.stdout).metrics.components.find((c: { kind: string }) => c.kind === 'spout').pending,
+      3,
+    );
+    run.child.kill('SIGINT');
+    await run.shown(/"event":"stopping"/);
+    const again = setInterval(() => run.child.kill('SIGINT'), 150);
+    const { code, stderr } = await run.ended;
+    clearInterval(again);
+    assert.equal(code, 130);
+    for (const line of stderr.trim().split('\n')) assert.ok(JSON.parse(line).event);
+    assert.equal((await millrace(folder, ['status', '--data', data])).code, 1);
+    assert.equal((await millrace(folder, ['topics', 'list', '--data', data])).code, 0);
+  });
+
+  test('that fails says why, with the frames of the user and the values at hand, and exits with 1', async () => {
+    const fails = `
+  const bad = (n: number) => { if (n === 2) throw new RangeError('too even'); };
+  t.bolt('odd', raw.shuffle(), bad, { onError: { retries: 0, exhausted: 'stop' } });`;
+    const folder = project('fails', { 'm.ts': numbers(fails), 'bad.json': '{' });
+    const [user, config, missing] = await Promise.all([
+      millrace(folder, ['run', 'm.ts', '--quiet']),
+      millrace(folder, ['run', 'm.ts', '--config', 'bad.json']),
+      millrace(folder, ['run', 'n.ts']),
+    ]);
+    assert.deepEqual([user.code, config.code, missing.code], [1, 1, 1]);
+    assert.match(
+      user.stderr,
+      /^error: 'odd' task \d failed: too even \(value: 2\) \[MR_USER_CODE\]\n {4}at .*m\.ts:\d+:\d+\)?\n$/,
+    );
+    assert.match(config.stderr, /^error: the config from bad\.json cannot be used/);
+    assert.match(missing.stderr, /^error: there is no file n\.ts/);
+  });
+});
+
+describe('commands without a running topology', () => {
+  test('open the files themselves, one after the other, and end quietly when their reader is gone', async (t) => {
+    const folder = project('alone');
+    const [none, usage, separator] = await Promise.all([
+      millrace(folder, ['topics', 'list']),
+      millrace(folder, ['topics', 'create', 'a', '--partitions', 'x']),
+      millrace(folder, ['consume', 'a', '--format', '%z']),
+    ]);
+    assert.deepEqual([none.code, usage.code, separator.code], [1, 2, 2]);
+    assert.match(none.stderr, /there is no data directory/);
+    assert.equal((await millrace(folder, ['topics', 'create', 'a', '--partitions', '2'])).code, 0);
+    const lines = Array.from({ length: 3000 }, (_, n) => `k${n % 7}:value ${n}`).join('\n');
+    const made = await millrace(folder, ['produce', 'a', '--key-separator', ':', '--header', 'h=1', '--json'], lines);
+    assert.equal(JSON.parse(made.stdout).records, 3000);
+    const command = [...NODE, MAIN].join(' ');
+    const pipe = `${command} consume a | head -1; echo "\${PIPESTATUS[0]}"`;
+    const through = `${command} topics create b && ${command} consume a --max 5 --format '%k=%v\\n' | ${command} produce b --key-separator =`;
+    const [head, piped] = [
+      await start(t, folder, ['bash', '-c', pipe]).ended,
+      await start(t, folder, ['bash', '-c', through]).ended,
+    ];
+    assert.match(head.stdout, /^value \d+\n0\n$/);
+    assert.equal(head.stderr, '');
+    assert.match(piped.stderr, /5 records to b/);
+    const copied = await millrace(folder, ['consume', 'b', '--json']);
+    assert.match(JSON.parse(copied.stdout.split('\n')[0]!).key, /^k\d$/);
+  });
+});
