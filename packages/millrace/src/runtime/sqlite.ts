@@ -1,6 +1,6 @@
 /**
  * Node's own SQLite, which is a way to the disk and so a part of the runtime (law 11). One place opens it, for the
- * ledger and for connectors, because Node prints a warning when its module is first loaded: `node:sqlite` is still
+ * ledger and for connectors, because Node 22 prints a warning when its module is first loaded: there `node:sqlite` is still
  * marked experimental. We use it knowingly (docs/decisions/0201-node-sqlite.md); the user of a topology did not choose
  * it and cannot act on the warning. It is held back for that one load, and no other warning is.
  */
