@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /** The command beside whatever `millrace` is here: its sources in the repository, what was built of them in a package. */
@@ -14,10 +15,11 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** A new folder, which `using` removes at the end. */
-export function temporaryFolder(): Disposable & { readonly path: string } {
+/** A new folder, which goes with the test. */
+export function temporaryFolder(test: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'millrace-example-'));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  test.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
 }
 
 /** Runs a command to its end; rejects with what it said if that is no good one. */
