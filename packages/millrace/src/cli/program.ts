@@ -166,7 +166,7 @@ function addLedger(program: Command): void {
   const filters = (of: Command): Command =>
     of
       .option('--component <id>', 'only those of this component')
-      .option('--cause <cause>', 'only null, malformed, key, error or expired ones');
+      .option('--cause <cause>', 'only null, malformed, key or error ones');
   const load = () => import('./commands/ledger-command.ts');
   filters(command(ledger, 'list', 'the newest entries, and how many there are'))
     .option('--limit <count>', 'how many to show', count, 20)

@@ -43,6 +43,7 @@ export function driveTask(options: DriveOptions, lines: string[]): Task {
     id: index + 1,
     index,
     parallelism,
+    tasksOf: () => 1,
     now,
     random: () => 0.5,
     log: (text) => lines.push(text),

@@ -24,7 +24,10 @@ export async function findSplits(built: Built, worker: Worker): Promise<Splits> 
   const splits = new Map<string, readonly string[]>();
   for (const component of built.components.values()) {
     if (component.kind !== 'spout' || component.code.kind !== 'log') continue;
-    splits.set(component.id, await component.code.splits(new Station(component, worker).taskContext(0, 0)));
+    splits.set(
+      component.id,
+      await component.code.splits(new Station(component, worker, tasksIn(built)).taskContext(0, 0)),
+    );
   }
   return splits;
 }
@@ -33,14 +36,18 @@ export async function findSplits(built: Built, worker: Worker): Promise<Splits> 
 export function assemble(built: Built, worker: Worker, splits: Splits, wake: () => void): readonly Station[] {
   const stations = new Map<string, Station>();
   const firstIds = firstTaskIds(built);
+  const tasksOf = tasksIn(built);
   for (const component of upstreamFirst(built)) {
-    const station = new Station(component, worker);
+    const station = new Station(component, worker, tasksOf);
     stations.set(component.id, station);
-    const tasksOf = (id: string) => built.components.get(id)?.settings.parallelism ?? 0;
-    addTasks(station, firstIds.get(component.id)!, { tasksOf, splits, wake });
+    addTasks(station, firstIds.get(component.id)!, splits, wake);
     for (const input of component.inputs) connect(stations.get(input.from.component)!, station, input);
   }
   return [...stations.values()];
+}
+
+function tasksIn(built: Built): (component: string) => number {
+  return (id) => built.components.get(id)?.settings.parallelism ?? 0;
 }
 
 function upstreamFirst(built: Built): readonly Component[] {
@@ -64,18 +71,12 @@ function firstTaskIds(built: Built): ReadonlyMap<string, number> {
   return ids;
 }
 
-interface Surroundings {
-  readonly tasksOf: (id: string) => number;
-  readonly splits: Splits;
-  readonly wake: () => void;
-}
-
-function addTasks(station: Station, firstId: number, { tasksOf, splits, wake }: Surroundings): void {
+function addTasks(station: Station, firstId: number, splits: Splits, wake: () => void): void {
   const { component } = station;
   const { parallelism } = component.settings;
   if (component.kind === 'spout') station.gate.whenOpens(wake);
   for (let index = 0; index < parallelism; index++) {
-    if (component.kind !== 'spout') station.tasks.push(makeTask(station, component, index, firstId, tasksOf));
+    if (component.kind !== 'spout') station.tasks.push(makeTask(station, component, index, firstId));
     else if (component.code.kind === 'queue') {
       station.spouts.push(new QueueSpoutTask(station, index, firstId, component.code, wake));
     } else {
@@ -93,20 +94,19 @@ function makeTask(
   component: Exclude<Component, SpoutComponent>,
   index: number,
   firstId: number,
-  tasksOf: (id: string) => number,
 ): EngineTask {
   if (component.kind === 'sink') return new SinkTask(station, index, firstId, component.sink);
   const { code } = component;
   switch (code.kind) {
     case 'flatMap':
-      return new FlatMapTask(station, index, code.each as (value: unknown, time: number) => Iterable<unknown>);
+      return new FlatMapTask(station, index, code);
     case 'async':
       return new AsyncTask(station, index, code);
     case 'manual':
       return new ManualTask(station, index, firstId, code);
     case 'bolt':
     case 'map':
-      return new SyncTask(station, index, firstId, tasksOf);
+      return new SyncTask(station, index, firstId);
   }
 }
 

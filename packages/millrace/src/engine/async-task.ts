@@ -18,6 +18,7 @@ import { shown } from './worker.ts';
 type AsyncCode = Extract<BoltCode, { readonly kind: 'async' }>;
 
 interface Call {
+  readonly input: string | undefined;
   readonly value: unknown;
   readonly time: number;
   readonly key: Key | undefined;
@@ -29,7 +30,7 @@ interface Call {
   abort: AbortController | undefined;
 }
 
-export class AsyncTask implements EngineTask, Port {
+export class AsyncTask implements EngineTask {
   readonly outputs: readonly Output[];
   readonly #station: Station;
   readonly #index: number;
@@ -51,8 +52,8 @@ export class AsyncTask implements EngineTask, Port {
     this.outputs = station.makeOutputs();
   }
 
-  port(): Port {
-    return this;
+  port(input: string | undefined): Port {
+    return { receive: (value, time, key) => this.#receive(input, value, time, key) };
   }
   async open(): Promise<void> {}
   get idle(): boolean {
@@ -66,12 +67,13 @@ export class AsyncTask implements EngineTask, Port {
     if (now) for (const call of this.#running) call.abort?.abort(new Error('the topology was killed'));
   }
 
-  receive(value: unknown, time: number, key: Key | undefined): void {
+  #receive(input: string | undefined, value: unknown, time: number, key: Key | undefined): void {
     const { worker } = this.#station;
     worker.anchor?.hold();
     this.#room.take();
     const since = worker.runtime.clock.monotonic();
     this.#waiting.push({
+      input,
       value,
       time,
       key,
@@ -165,8 +167,8 @@ export class AsyncTask implements EngineTask, Port {
     metrics.failed++;
     if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
     worker.options.log(component.id, `${error.message}; given to the ledger after ${call.attempt} tries`);
-    const { value, time, anchor } = call;
-    worker.lose({ metrics, input: undefined, cause: 'error', detail: error.message, value, time }, anchor);
+    const { input, value, time, anchor } = call;
+    worker.lose({ metrics, input, cause: 'error', detail: error.message, value, time }, anchor);
     this.#end(call, undefined);
   }
 

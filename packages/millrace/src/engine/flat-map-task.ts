@@ -3,6 +3,7 @@
  * delivered before the next is made, and while a queue downstream is full, or others need the thread, it waits, and the
  * inputs behind it wait in order. If it throws half-way, the retry runs it again and skips the values already given.
  */
+import type { BoltCode } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
 import type { Port } from './edge.ts';
 import { Room } from './gate.ts';
@@ -16,9 +17,11 @@ import type { Anchor } from './tree.ts';
 const PULLS = 128;
 const SLICE = 2;
 
+type FlatMapCode = Extract<BoltCode, { readonly kind: 'flatMap' }>;
 type Each = (value: unknown, time: number) => Iterable<unknown>;
 
 interface Arrived {
+  readonly port: FlatMapPort;
   readonly value: unknown;
   readonly time: number;
   readonly key: Key | undefined;
@@ -28,37 +31,37 @@ interface Arrived {
 /** A generator under way: what is left of it, and the input that it came from once it has waited or failed. */
 interface Pull {
   readonly iterator: Iterator<unknown>;
+  readonly port: FlatMapPort;
   readonly value: unknown;
   readonly time: number;
   readonly key: Key | undefined;
   given: number;
   /** Values to leave out: they were given before the last failure. */
   skip: number;
-  waiting: Waiting<FlatMapTask> | undefined;
+  waiting: Waiting<FlatMapPort> | undefined;
 }
 
-export class FlatMapTask implements EngineTask, Port {
+export class FlatMapTask implements EngineTask {
   readonly outputs: readonly Output[];
-  readonly input = undefined;
   readonly #station: Station;
   readonly #output: Output;
   readonly #each: Each;
-  readonly #retrying: Retrying<FlatMapTask>;
+  readonly #retrying: Retrying<FlatMapPort>;
   readonly #behind: Arrived[] = [];
   readonly #room: Room;
   #suspended = false;
 
-  constructor(station: Station, index: number, each: Each) {
+  constructor(station: Station, index: number, code: FlatMapCode) {
     this.#station = station;
     this.outputs = station.makeOutputs();
     this.#output = this.outputs[0]!;
-    this.#each = each;
+    this.#each = code.each as Each;
     this.#room = new Room(station.gate, station.component.settings.queue);
-    this.#retrying = new Retrying<FlatMapTask>(station, index, (input) => this.#again(input));
+    this.#retrying = new Retrying<FlatMapPort>(station, index, (input) => this.#again(input));
   }
 
-  port(): Port {
-    return this;
+  port(input: string | undefined): FlatMapPort {
+    return new FlatMapPort(this, input);
   }
   async open(): Promise<void> {}
   get idle(): boolean {
@@ -70,30 +73,30 @@ export class FlatMapTask implements EngineTask, Port {
   flush(): void {}
   async close(): Promise<void> {}
 
-  receive(value: unknown, time: number, key: Key | undefined): void {
+  receive(port: FlatMapPort, value: unknown, time: number, key: Key | undefined): void {
     if (this.#suspended) {
       const { anchor } = this.#station.worker;
       anchor?.hold();
       this.#room.take();
-      this.#behind.push({ value, time, key, anchor });
+      this.#behind.push({ port, value, time, key, anchor });
       return;
     }
-    if (this.#retrying.waiting > 0 && this.#retrying.holdsBack(this, value, time, key)) return;
-    this.#run(value, time, key, undefined);
+    if (this.#retrying.waiting > 0 && this.#retrying.holdsBack(port, value, time, key)) return;
+    this.#run({ port, value, time, key }, undefined);
   }
 
-  #again(input: Waiting<FlatMapTask>): Ran {
+  #again(input: Waiting<FlatMapPort>): Ran {
     if (this.#suspended) {
       this.#station.worker.runtime.timers.soon(() => this.#retrying.resume(input));
       return 'suspended';
     }
-    return this.#run(input.value, input.time, input.key, input);
+    return this.#run(input, input);
   }
 
-  #run(value: unknown, time: number, key: Key | undefined, waiting: Waiting<FlatMapTask> | undefined): Ran {
+  #run({ port, value, time, key }: Omit<Arrived, 'anchor'>, waiting: Waiting<FlatMapPort> | undefined): Ran {
     const { worker, metrics } = this.#station;
     worker.stopwatch.in(metrics);
-    const pull: Pull = { iterator: NOTHING, value, time, key, given: 0, skip: waiting?.given ?? 0, waiting };
+    const pull: Pull = { iterator: NOTHING, port, value, time, key, given: 0, skip: waiting?.given ?? 0, waiting };
     try {
       const many = this.#each(value, time);
       if (Array.isArray(many)) {
@@ -138,7 +141,7 @@ export class FlatMapTask implements EngineTask, Port {
   #suspend(pull: Pull, wait: (resume: () => void) => void): Ran {
     const { worker } = this.#station;
     this.#suspended = true;
-    pull.waiting ??= this.#retrying.begin(this, pull.value, pull.time, pull.key);
+    pull.waiting ??= this.#retrying.begin(pull.port, pull.value, pull.time, pull.key);
     const { anchor } = pull.waiting;
     wait(() => {
       if (worker.dead) return;
@@ -154,7 +157,7 @@ export class FlatMapTask implements EngineTask, Port {
   #threw(pull: Pull, thrown: unknown): Ran {
     this.#output.discard();
     this.#station.metrics.ended++;
-    pull.waiting ??= this.#retrying.begin(this, pull.value, pull.time, pull.key);
+    pull.waiting ??= this.#retrying.begin(pull.port, pull.value, pull.time, pull.key);
     pull.waiting.given = Math.max(pull.given, pull.skip);
     this.#retrying.failed(pull.waiting, thrown);
     return 'failed';
@@ -164,12 +167,25 @@ export class FlatMapTask implements EngineTask, Port {
   #drain(): void {
     const { worker } = this.#station;
     while (!this.#suspended && this.#behind.length > 0) {
-      const { value, time, key, anchor } = this.#behind.shift()!;
-      worker.stepAlone(anchor, () => this.receive(value, time, key));
+      const { port, value, time, key, anchor } = this.#behind.shift()!;
+      worker.stepAlone(anchor, () => this.receive(port, value, time, key));
       this.#room.give();
       anchor?.release();
     }
     worker.progress();
+  }
+}
+
+/** One input of a flatMap task. */
+class FlatMapPort implements Port {
+  readonly input: string | undefined;
+  readonly #task: FlatMapTask;
+  constructor(task: FlatMapTask, input: string | undefined) {
+    this.#task = task;
+    this.input = input;
+  }
+  receive(value: unknown, time: number, key: Key | undefined): void {
+    this.#task.receive(this, value, time, key);
   }
 }
 

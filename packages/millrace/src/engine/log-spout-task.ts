@@ -63,7 +63,10 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   }
 
   get exhausted(): boolean {
-    return (this.#over || this.#splits.every((s) => s.ended)) && this.queued === 0;
+    return this.#sourceEnded && this.queued === 0;
+  }
+  get #sourceEnded(): boolean {
+    return this.#over || this.#splits.every((split) => split.ended);
   }
   get pending(): number {
     return this.#pending;
@@ -125,7 +128,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#batch.length = 0;
     this.#sent = 0;
     const room = this.#maxPending - this.#pending;
-    if (!this.#active || !this.#ready || this.#over || room <= 0) return false;
+    if (!this.#active || !this.#ready || this.#sourceEnded || room <= 0) return false;
     this.#station.worker.stopwatch.in(this.#metrics);
     try {
       this.#metrics.ended++;

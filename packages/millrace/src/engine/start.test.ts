@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MessageId, QueueReader, Tuple } from '../index.ts';
-import { asyncBolt, bolt, manualBolt, sink, spout, topology, type } from '../index.ts';
+import { asyncBolt, bolt, flatMap, manualBolt, sink, spout, topology, type } from '../index.ts';
 import { memoryLedger } from '../ledger/memory.ts';
 import { ArraySource, startVirtual } from '../testing/start-virtual.ts';
 
@@ -288,6 +288,36 @@ test('a value replayed from the ledger enters at its component by its grouping',
   for (const key of ['x', 'y', 'x']) await runtime.until(running.replay('keyed', undefined, key, 1));
   assert.equal(got.length, 3);
   assert.deepEqual(got[0], got[2]);
+});
+
+test('what a flatMap or an asynchronous bolt could not take names its input, so that it can be replayed', async () => {
+  const source = new ArraySource(type<number>(), { a: [1] }, true);
+  const fails = () => {
+    throw new Error('no');
+  };
+  const t = topology('named', (b) => {
+    const s = b.spout('s', source.spout);
+    const options = { onError: { retries: 0 } };
+    b.bolt('flat', { left: s.shuffle() } as never, flatMap(fails), options);
+    b.bolt(
+      'async',
+      { right: s.shuffle() } as never,
+      asyncBolt({ concurrency: 1, execute: async () => fails() }),
+      options,
+    );
+  });
+  const { runtime, ledger } = await startVirtual(t);
+  await runtime.settle();
+  assert.deepEqual(
+    ledger
+      .list()
+      .map((e) => [e.component, e.input])
+      .sort(),
+    [
+      ['async', 'right'],
+      ['flat', 'left'],
+    ],
+  );
 });
 
 test('untracked tuples flow, and a queue spout may emit on fail', async () => {

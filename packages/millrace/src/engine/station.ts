@@ -41,8 +41,10 @@ export class Station {
   readonly spouts: SpoutTask[] = [];
   /** In the order of declaration; shared by the outputs of all tasks. */
   readonly #streams: StreamMetrics[];
+  readonly #tasksOf: (component: string) => number;
 
-  constructor(component: Component, worker: Worker) {
+  constructor(component: Component, worker: Worker, tasksOf: (component: string) => number) {
+    this.#tasksOf = tasksOf;
     this.component = component;
     this.worker = worker;
     this.metrics = new Metrics(component.id, component.kind, component.settings.parallelism);
@@ -88,6 +90,7 @@ export class Station {
       now: () => runtime.clock.now(),
       random: runtime.random,
       log: (text) => options.log(this.id, text),
+      tasksOf: this.#tasksOf,
       use: <T>(resource: Resource<T>): T => {
         if (!options.resources.has(resource.name)) throw new MillraceError('MR_RESOURCE', [this.id, resource.name]);
         return options.resources.get(resource.name) as T;

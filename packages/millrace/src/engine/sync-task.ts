@@ -16,7 +16,6 @@ import type { EngineTask, Station } from './station.ts';
 import { Ticker } from './ticker.ts';
 
 type Execute = (value: unknown, time: number, key: Key | undefined) => unknown;
-type TasksOf = (component: string) => number;
 
 /** The event time that `emit` takes where none is given: that of the input being executed. */
 class Step {
@@ -36,7 +35,7 @@ export class SyncTask implements EngineTask {
   readonly retrying: Retrying<SyncPort>;
   readonly #ticker: Ticker | undefined;
 
-  constructor(station: Station, index: number, firstId: number, tasksOf: TasksOf) {
+  constructor(station: Station, index: number, firstId: number) {
     this.#station = station;
     this.#index = index;
     this.metrics = station.metrics;
@@ -48,7 +47,7 @@ export class SyncTask implements EngineTask {
       const hasState = Object.keys(code.state).length > 0;
       this.#state = hasState ? new VolatileState(station.id, code.state, station.freeze) : undefined;
       const emit = this.#emitters();
-      const context = { ...station.taskContext(index, firstId), emit, state: this.#state?.handles ?? {}, tasksOf };
+      const context = { ...station.taskContext(index, firstId), emit, state: this.#state?.handles ?? {} };
       this.#code = code.prepare(context as never);
     } else if (code?.kind === 'map') {
       this.#code = { execute: mapped(code.each as Execute, this.outputs[0]!) };
@@ -187,7 +186,7 @@ export class SyncTask implements EngineTask {
 }
 
 /** One input of a synchronous task. */
-export class SyncPort implements Port {
+class SyncPort implements Port {
   readonly input: string | undefined;
   readonly execute: Execute;
   readonly #task: SyncTask;

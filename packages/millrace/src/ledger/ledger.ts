@@ -12,9 +12,7 @@ export type LedgerCause =
   /** Its key for a keyed edge is null or no key. */
   | 'key'
   /** User code threw, and its retries are used up. */
-  | 'error'
-  /** Its message timeout passed too often. */
-  | 'expired';
+  | 'error';
 
 /** Where a record came from: one spout, one split (a topic's partition, a file), one position (an offset, a byte). */
 export interface Origin {

@@ -17,8 +17,6 @@ export type Needed = 'no key' | 'a key: group by fields, keyBy or global';
 export interface BoltTask<E, S> extends Task {
   readonly emit: Emit<E, [time?: number]>;
   readonly state: StateHandles<S>;
-  /** How many tasks the component has: what `emit.work(task, …)` on a direct stream may name. */
-  tasksOf(component: string): number;
 }
 
 export interface Lifecycle {

@@ -19,6 +19,8 @@ export interface Task {
   random(): number;
   /** A line for the person who runs the topology. */
   log(text: string): void;
+  /** How many tasks a component has: what an emit on a direct stream may name. 0 if there is no such component. */
+  tasksOf(component: string): number;
   /** What the run offers under this name; MR_RESOURCE if nothing. */
   use<T>(resource: Resource<T>): T;
 }
