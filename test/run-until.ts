@@ -5,6 +5,7 @@ export interface Shown {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 interface Wanted {
@@ -43,11 +44,13 @@ export async function runUntil(command: string, args: readonly string[], wanted:
     reject(new Error(`\`${command} ${args.join(' ')}\` ${waited} within ${within} ms${said()}`));
   }, within);
   child.on('error', reject);
-  child.on('close', (code) => {
+  child.on('close', (code, signal) => {
     clearTimeout(deadline);
     if (until && !interrupted)
-      reject(new Error(`\`${command} ${args.join(' ')}\` ended with ${code} before it printed ${until}${said()}`));
-    else resolve({ stdout, stderr, code });
+      reject(
+        new Error(`\`${command} ${args.join(' ')}\` ended with ${code ?? signal} before it printed ${until}${said()}`),
+      );
+    else resolve({ stdout, stderr, code, signal });
   });
   return promise;
 }
