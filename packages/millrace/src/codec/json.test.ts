@@ -75,6 +75,8 @@ test('bytes that are no JSON are refused, with the offset and how they start', (
   refused(bytesOf('{a:1}'), /unexpected "a" at offset 1/);
   refused(bytesOf('[1 2]'), /unexpected "2" at offset 3/);
   refused(bytesOf('[01]'), /unexpected "1" at offset 2/);
+  refused(bytesOf('["a\\x"]'), /unknown escape at offset 3 of 7/);
+  refused(bytesOf('["\\u12g4"]'), /unknown escape at offset 2/);
   refused(bytesOf('{"a":"b\nc"}'), /unexpected "\\n" at offset 7/);
   refused(
     Uint8Array.of(0x7b, 0x22, 0xff),

@@ -32,7 +32,6 @@ function invalidAt(bytes: Uint8Array): number {
     const middle = (valid + invalid) >>> 1;
     if (canGoOn(bytes.subarray(0, middle))) valid = middle;
     else invalid = middle;
-    if (middle === bytes.byteLength) break;
   }
   return valid;
 }
