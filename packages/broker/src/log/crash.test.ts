@@ -13,6 +13,7 @@ import { ManualClock } from './manual-clock.ts';
 const DIRECTORY = '/data';
 const TOPIC = 'events';
 const PARTITIONS = 2;
+const FIRST_TIME = 1_700_000_000_000;
 
 /** What the outside world was told. */
 class Witness {
@@ -26,12 +27,15 @@ class Witness {
   trimmed = false;
   otherTopic: 'absent' | 'creating' | 'there' | 'deleting' = 'absent';
   sequence = 0;
+  /** Sent after a recovery. */
+  again = 0;
 
   async send(log: Log, producer: ReturnType<Log['producer']>, partition: number, bytes: number): Promise<void> {
     const name = `${this.sequence++}:`;
     const value = name.padEnd(bytes, 'x');
     this.sent.set(value, partition);
-    const metadata = await producer.send({ topic: TOPIC, partition, value: Buffer.from(value) });
+    const timestamp = FIRST_TIME + this.sequence;
+    const metadata = await producer.send({ topic: TOPIC, partition, timestamp, value: Buffer.from(value) });
     this.acked.set(value, metadata);
     assert.ok(log.offsets(TOPIC, partition).latest > metadata.offset, 'acknowledged means readable');
   }
@@ -105,7 +109,14 @@ async function verify(storage: FaultyStorage, clock: ManualClock, witness: Witne
     const committed = log.committedOffsets('group', TOPIC).get(0) ?? -1;
     assert.ok(committed >= witness.committed, `committed ${witness.committed}, found ${committed}`);
     if (committed >= 0) assert.ok(witness.committing.includes(committed));
-    const again = await log.producer().send({ topic: TOPIC, partition: 0, value: Buffer.from('again') });
+    const again = await log
+      .producer()
+      .send({
+        topic: TOPIC,
+        partition: 0,
+        timestamp: FIRST_TIME + 1000 + witness.again++,
+        value: Buffer.from('again'),
+      });
     assert.equal(again.offset, log.offsets(TOPIC, 0).latest - 1);
     witness.sent.set('again', 0);
     witness.acked.set('again', again);
@@ -126,6 +137,7 @@ function verifyPartition(log: Log, partition: number, witness: Witness): void {
     for (const record of records) {
       const value = Buffer.from(record.value!).toString();
       assert.equal(record.offset, earliest + found.size, 'offsets have no holes');
+      assert.equal(log.offsetForTime(TOPIC, partition, record.timestamp), record.offset, 'and are found by time');
       assert.equal(witness.sent.get(value), partition, `never sent here: ${value.slice(0, 20)}`);
       if (value !== 'again') {
         const number = Number(value.split(':')[0]);
@@ -159,7 +171,7 @@ test('a power cut at any operation loses nothing acknowledged, invents nothing, 
   const operations = calm.operations;
   assert.ok(operations > 150, `the load has only ${operations} operations`);
   for (let cutAt = 1; cutAt <= operations; cutAt++) {
-    for (let seed = 0; seed < 4; seed++) {
+    for (let seed = 0; seed < 2; seed++) {
       const storage = new FaultyStorage();
       const clock = new ManualClock();
       const witness = new Witness();

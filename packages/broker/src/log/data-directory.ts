@@ -92,10 +92,16 @@ export class DataDirectory {
     const place = { storage, files, directory: this.directoryOf(topic, partition) };
     const state = await recoverPartition({ topic, partition, place, commit, mark: points.read(cell) });
     if (state.error === undefined) points.put(cell, { start: state.start, synced: state.end, indexed: state.indexed });
-    return new Partition(
-      { topic, partition, cell, place, commit, points, fsync, segmentBytes, marked: () => this.marked() },
-      state,
-    );
+    const marked = () => this.marked();
+    const rethrow = (error: unknown) => this.rethrow(error);
+    const options = { topic, partition, cell, place, commit, points, fsync, segmentBytes, rethrow, marked };
+    return new Partition(options, state);
+  }
+
+  private rethrow(error: unknown): void {
+    this.clock.setTimer(0, () => {
+      throw error;
+    });
   }
 
   /** Writes the marks a little later, so that many syncs share one. */

@@ -45,6 +45,8 @@ export class FaultyStorage implements Storage {
   readOnly = false;
   /** Bytes that may still be written before the disk is full. */
   capacity = Number.POSITIVE_INFINITY;
+  /** Refuses the writes to paths for which it holds, as a full disk does. */
+  failWrite: (path: string) => boolean = () => false;
   /** Fails the syncs of paths for which it holds. */
   failSync: (path: string) => boolean = () => false;
 
@@ -187,6 +189,7 @@ export class FaultyStorage implements Storage {
 
   private write(path: string, file: FileNode, bytes: Buffer, at: number): void {
     if (this.readOnly) throw systemError('EROFS', path);
+    if (this.failWrite(path)) throw systemError('ENOSPC', path);
     const cut = this.cutAt !== undefined && this.operations + 1 >= this.cutAt;
     const grown = Math.max(0, at + bytes.length - file.current.length);
     const fits = grown <= this.capacity ? bytes.length : Math.max(0, bytes.length - (grown - this.capacity));
@@ -316,7 +319,7 @@ function survivingDirectory(directory: DirectoryNode, random: () => number, seen
 
 function survivorOf(node: Node, random: () => number, seen: Map<Node, Node>): Node {
   if (node.kind === 'directory') return survivingDirectory(node, random, seen);
-  let bytes = Buffer.from(node.durable);
+  let bytes: Buffer = Buffer.from(node.durable);
   for (const change of node.changes) {
     const luck = random();
     if (luck < 0.35) continue;
@@ -326,7 +329,7 @@ function survivorOf(node: Node, random: () => number, seen: Map<Node, Node>): No
   return { kind: 'file', current: bytes, durable: Buffer.from(bytes), changes: [] };
 }
 
-/** Each sector of a write arrives or not; the length may have arrived without the bytes, which then are zeros. */
+/** Of each sector of a write all, none or a part arrives; the length may arrive without the bytes, which are zeros then. */
 function torn(
   bytes: Buffer,
   change: { readonly at: number; readonly bytes: Uint8Array },
@@ -335,7 +338,9 @@ function torn(
   let result = random() < 0.5 ? resized(bytes, Math.max(bytes.length, change.at + change.bytes.length)) : bytes;
   for (let from = 0; from < change.bytes.length; ) {
     const to = Math.min(change.bytes.length, (Math.floor((change.at + from) / SECTOR) + 1) * SECTOR - change.at);
-    if (random() < 0.5) result = applied(result, { at: change.at + from, bytes: change.bytes.subarray(from, to) });
+    const luck = random();
+    const arrived = luck < 0.4 ? from : luck < 0.8 ? to : from + Math.floor(random() * (to - from));
+    if (arrived > from) result = applied(result, { at: change.at + from, bytes: change.bytes.subarray(from, arrived) });
     from = to;
   }
   return result;

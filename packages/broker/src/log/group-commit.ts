@@ -35,6 +35,11 @@ export class GroupCommit {
     this.running ??= this.run();
   }
 
+  /** What it asked for is about to be done: it needs no turn of its own. */
+  withdraw(one: Flushable): void {
+    this.line.delete(one);
+  }
+
   /** Does `work` alone in the line. Its failure is its caller's, unless it was a sync that failed. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

@@ -34,6 +34,8 @@ export interface PartitionOptions {
   readonly fsync: boolean;
   /** The topic's effective `segment.bytes`. */
   readonly segmentBytes: () => number;
+  /** Throws where nobody of ours catches. */
+  readonly rethrow: (error: unknown) => void;
   /** Told when a mark waits to be written. */
   readonly marked: () => void;
 }
@@ -172,6 +174,7 @@ export class Partition implements Flushable {
     this.collect();
     if (this.deleted || this.error !== undefined) return;
     const { commit } = this.options;
+    commit.withdraw(this);
     const from = this.segments.indexOf(this.firstUnsynced);
     const rolled = this.segments.slice(from, -1);
     const { active, end } = this;
@@ -247,9 +250,7 @@ export class Partition implements Flushable {
         listener();
       } catch (error) {
         // A listener's own failure must not look like the log's.
-        queueMicrotask(() => {
-          throw error;
-        });
+        this.options.rethrow(error);
       }
     }
   }

@@ -10,7 +10,7 @@ import type { Storage, StorageFile } from './storage.ts';
  * files are right below `indexed`; what lies before `start` is deleted, whether or not its files are gone already.
  *
  * A cell has two slots, written in turn, each with its own checksum, and the next is written only after the last was
- * synced: so a power cut can spoil one of them and never both. A slot does not cross a disk sector.
+ * synced: so a power cut can spoil one of them and never both.
  *
  *     0 topic id (16)   16 partition int32   20 turn uint32   24 start int64   32 synced int64   40 indexed int64
  *    48 zero            60 crc32c of what is before
