@@ -9,6 +9,9 @@ export interface Clock {
   setTimer(ms: number, run: () => void, background?: boolean): () => void;
 }
 
+/** Chance, where the caller hands in none of its own. */
+export const systemRandom = (): number => Math.random();
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimer(ms, run, background = false) {

@@ -30,7 +30,7 @@ interface DirectoryNode {
 type Node = FileNode | DirectoryNode;
 
 /** Thrown by every operation once the power is off. */
-export class PowerCut extends Error {
+class PowerCut extends Error {
   override readonly name = 'PowerCut';
 }
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { LogError } from '../errors.ts';
 import type { GroupLag, Log, LogOptions, Producer, ProducerOptions, TopicConfig, TopicDescription } from './api.ts';
 import { Catalog, storageError } from './catalog.ts';
-import { systemClock } from './clock.ts';
+import { systemClock, systemRandom } from './clock.ts';
 import { DataDirectory } from './data-directory.ts';
 import { fileStorage } from './file-storage.ts';
 import { GroupOffsets } from './group-offsets.ts';
@@ -18,7 +18,7 @@ const RETENTION_CHECK_INTERVAL = 300_000;
 /** Opens a data directory: takes it, recovers it, serves it. */
 export async function openLog(options: LogOptions): Promise<Log> {
   const clock = options.clock ?? systemClock;
-  const random = options.random ?? Math.random;
+  const random = options.random ?? systemRandom;
   const fsync = options.fsync ?? true;
   const path = resolve(options.directory);
   let log: DirectoryLog | undefined;

@@ -19,7 +19,7 @@ export interface SegmentPlace {
 
 const suffixes = ['.log', '.index', '.timeindex'] as const;
 
-export function segmentName(base: number, suffix: (typeof suffixes)[number]): string {
+function segmentName(base: number, suffix: (typeof suffixes)[number]): string {
   return `${String(base).padStart(20, '0')}${suffix}`;
 }
 
@@ -28,12 +28,7 @@ export function baseOfLog(name: string): number | undefined {
   return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : undefined;
 }
 
-export function removeSegmentFiles(
-  storage: Storage,
-  directory: string,
-  base: number,
-  present: ReadonlySet<string>,
-): void {
+function removeSegmentFiles(storage: Storage, directory: string, base: number, present: ReadonlySet<string>): void {
   for (const suffix of suffixes) {
     const name = segmentName(base, suffix);
     if (present.has(name)) storage.remove(join(directory, name));

@@ -36,7 +36,7 @@ export interface Rejected {
   readonly payload: Uint8Array | null;
 }
 
-export function driveTask(options: DriveOptions, lines: string[]): Task {
+function driveTask(options: DriveOptions, lines: string[]): Task {
   const { resources = {}, now = () => 0, index = 0, parallelism = 1 } = options;
   return {
     component: 'driven',

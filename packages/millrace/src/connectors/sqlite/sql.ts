@@ -1,6 +1,6 @@
 /** The SQL that the SQLite sink writes. Every name is quoted, so any name that SQLite allows is one. */
 
-export function quoted(name: string): string {
+function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
