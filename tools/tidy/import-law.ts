@@ -3,7 +3,7 @@
  * imported is a part of the other folder that this one cannot be read without.
  */
 import type { Problem } from './problem.ts';
-import type { Import, Module, Project } from './project.ts';
+import { type Import, isTestOnly, type Module, type Project } from './project.ts';
 
 /** Folder → the folders of ours that it may import besides itself. A new folder needs a row before it needs an import. */
 const lawOf = {
@@ -57,7 +57,7 @@ function placeOf(path: string): Place | undefined {
 function breach(module: Module, taken: Import): Breach | undefined {
   const from = placeOf(module.path);
   if (!from) return fromOutside(module, taken);
-  const isTest = /\.test\.ts$|\/fixtures\//.test(module.path);
+  const isTest = isTestOnly(module.path);
   if (!taken.target) return undefined;
   const to = placeOf(taken.target);
   if (!to) {

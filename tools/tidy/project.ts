@@ -31,6 +31,11 @@ export interface Project {
   readonly modules: ReadonlyMap<string, Module>;
 }
 
+/** Tests, and what stands beside them to be run by them: no part of what is shipped. */
+export function isTestOnly(path: string): boolean {
+  return /\.(test|fixture)\.ts$|\/fixtures\//.test(path);
+}
+
 export function projectOnDisk(root: string): Project {
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
   const paths = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean);

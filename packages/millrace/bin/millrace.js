@@ -11,10 +11,5 @@ if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
   );
   process.exitCode = 1;
 } else {
-  // Node 22 calls its SQLite experimental. We are tested on it, so the user need not hear of it; other warnings stay.
-  const warn = process.emitWarning;
-  process.emitWarning = (warning, ...more) => {
-    if (!/SQLite is an experimental feature/.test(String(warning))) warn.call(process, warning, ...more);
-  };
   import('../dist/cli/main.js');
 }
