@@ -63,7 +63,7 @@ export interface ProducerOptions {
   readonly lingerMs?: number;
   /** Bytes at which a batch is full, 16384 by default. A larger record travels alone. */
   readonly batchSize?: number;
-  /** Bytes handed in and not yet acknowledged at which `ready` starts to wait, 32 MiB by default. */
+  /** Bytes handed in and not yet acknowledged at which `ready` starts to wait, 4 MiB by default. */
   readonly maxInFlightBytes?: number;
 }
 

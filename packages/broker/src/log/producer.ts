@@ -50,7 +50,7 @@ export class LogProducer implements Producer {
     this.acks = options.acks ?? 'all';
     this.lingerMs = atLeast('lingerMs', options.lingerMs ?? 0, 0);
     this.batchSize = atLeast('batchSize', options.batchSize ?? 16_384, 0);
-    this.maxInFlightBytes = atLeast('maxInFlightBytes', options.maxInFlightBytes ?? 32 * 1024 * 1024, 1);
+    this.maxInFlightBytes = atLeast('maxInFlightBytes', options.maxInFlightBytes ?? 4 * 1024 * 1024, 1);
     if (this.acks !== 'all' && this.acks !== 1 && this.acks !== 0) {
       throw new LogError('INVALID_CONFIG', `acks is ${JSON.stringify(this.acks)}; it must be 'all', 1 or 0`);
     }
