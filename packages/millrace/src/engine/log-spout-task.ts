@@ -249,7 +249,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#metrics.ledgered++;
     const { clock } = worker.runtime;
     const { cause, detail, payload } = rejected;
-    const id = entryId(root.origin, component, 0, cause);
+    const id = entryId(worker.topology, root.origin, component, 0, cause);
     const at = clock.now();
     const common = { id, at, topology: worker.topology, component, input: undefined, time: at };
     worker.record({ ...common, cause, detail, origin: root.origin, encoding: 'record', payload }, root);

@@ -104,7 +104,13 @@ export class Worker {
     const origin = anchor?.origin;
     const index = origin === undefined ? this.#untracked++ : anchor!.nextLedgerIndex(component);
     const at = this.runtime.clock.now();
-    const id = entryId(origin ?? { spout: `untracked-${at}`, split: '', position: 0 }, component, index, cause);
+    const id = entryId(
+      this.topology,
+      origin ?? { spout: `untracked-${at}`, split: '', position: 0 },
+      component,
+      index,
+      cause,
+    );
     const { encoding, payload } = payloadOf(lost.value);
     this.record(
       { id, at, topology: this.topology, component, input, cause, detail, origin, time, encoding, payload },

@@ -6,6 +6,7 @@ import type { LedgerCause } from './ledger.ts';
 
 const name = fc.stringMatching(/^[A-Za-z0-9._-]{1,5}$/);
 const place = fc.record({
+  topology: name,
   spout: name,
   split: fc.string({ unit: 'grapheme', maxLength: 8 }),
   position: fc.nat(50),
@@ -14,6 +15,7 @@ const place = fc.record({
   cause: fc.constantFrom<LedgerCause>('null', 'error', 'key'),
 });
 const idOf = ({
+  topology,
   spout,
   split,
   position,
@@ -21,7 +23,7 @@ const idOf = ({
   output,
   cause,
 }: typeof place extends fc.Arbitrary<infer P> ? P : never) =>
-  entryId({ spout, split, position }, component, output, cause);
+  entryId(topology, { spout, split, position }, component, output, cause);
 
 test('the same place and cause have the same id, any other another', () => {
   fc.assert(
@@ -34,5 +36,8 @@ test('the same place and cause have the same id, any other another', () => {
 
 test('a person can read it and a shell can take it', () => {
   const origin = { spout: 'lines', split: '/var/log/a b:1.txt', position: 17 };
-  assert.equal(entryId(origin, 'count', 0, 'malformed'), 'lines:%2Fvar%2Flog%2Fa%20b%3A1.txt:17:count:0:malformed');
+  assert.equal(
+    entryId('wc', origin, 'count', 0, 'malformed'),
+    'wc:lines:%2Fvar%2Flog%2Fa%20b%3A1.txt:17:count:0:malformed',
+  );
 });

@@ -2,8 +2,14 @@
 import type { LedgerCause, Origin } from './ledger.ts';
 
 /** `outputIndex` tells apart the values that one record became on its way to `component`. */
-export function entryId(origin: Origin, component: string, outputIndex: number, cause: LedgerCause): string {
+export function entryId(
+  topology: string,
+  origin: Origin,
+  component: string,
+  outputIndex: number,
+  cause: LedgerCause,
+): string {
   const { spout, split, position } = origin;
   // A split may be any text (a path, say): encoded, it cannot be mistaken for the parts around it.
-  return [spout, encodeURIComponent(split.toWellFormed()), position, component, outputIndex, cause].join(':');
+  return [topology, spout, encodeURIComponent(split.toWellFormed()), position, component, outputIndex, cause].join(':');
 }
