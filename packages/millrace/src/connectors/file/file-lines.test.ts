@@ -135,6 +135,7 @@ test('followed, what is added while the end is being read is not missed', async 
   const runtime = simulatedRuntime({ seed: 1 });
   runtime.files.put(PATH, 'a\n');
   const late = ['b\n', 'c\n'];
+  let reads = 0;
   const files = {
     ...runtime.files,
     async open(path: string, mode: 'read' | 'append') {
@@ -142,6 +143,7 @@ test('followed, what is added while the end is being read is not missed', async 
       return {
         ...file,
         async read(offset: number, length: number) {
+          reads++;
           const bytes = await file.read(offset, length);
           const more = bytes.byteLength === 0 ? late.shift() : undefined;
           if (more !== undefined) {
@@ -156,6 +158,13 @@ test('followed, what is added while the end is being read is not missed', async 
   const driven = await driveLog(fileLines(PATH, { follow: true }), { resources: { files } });
   await driven.until(() => driven.emitted.length === 3);
   assert.deepEqual(driven.values(), ['a', 'b', 'c']);
+  await runtime.settle();
+  const before = reads;
+  for (let i = 0; i < 10; i++) {
+    assert.equal(driven.once(), false);
+    await runtime.settle();
+  }
+  assert.equal(reads, before, 'a file that does not change is not read');
 });
 
 test('followed, a file that was cut or replaced is an error, not silence', async () => {

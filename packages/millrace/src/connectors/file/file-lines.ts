@@ -57,8 +57,8 @@ class FileReader implements LogReader {
   #position = 0;
   #readAt = 0;
   #reading = false;
-  /** The file may have changed since the read that is under way began. */
-  #changed = false;
+  /** The file may have more than was read of it. Told again while a read is under way, it is looked at again. */
+  #more = true;
   #failure: unknown;
   #atEnd = false;
   #paused = false;
@@ -72,7 +72,7 @@ class FileReader implements LogReader {
     this.#lines = new LineSplitter(limit);
     this.#files = followed;
     this.#unwatch = followed?.watch(path, () => {
-      this.#changed = true;
+      this.#more = true;
       void this.#readAhead();
     });
   }
@@ -142,26 +142,31 @@ class FileReader implements LogReader {
 
   /** Reads on until enough waits to be given, or the file has no more. */
   async #readAhead(): Promise<void> {
-    if (this.#reading || this.#closed || this.#lines.ended || this.#failure !== undefined) return;
+    if (this.#reading || this.#failure !== undefined) return;
     this.#reading = true;
     try {
-      while (!this.#closed && this.#lines.unread < AHEAD) {
-        this.#changed = false;
-        const bytes = await this.#file.read(this.#readAt, CHUNK);
-        if (bytes.byteLength === 0) {
-          await this.#checkLength();
-          if (this.#files === undefined) this.#lines.end();
-          if (!this.#changed) break;
-        }
-        this.#readAt += bytes.byteLength;
-        this.#lines.push(bytes);
-        this.#task.wake();
-      }
+      while (this.#more && !this.#closed && this.#lines.unread < AHEAD) await this.#read();
     } catch (thrown) {
       // Reading a file that has just been closed is no failure.
       if (!this.#closed) this.#failure = thrown;
+      this.#more = true;
+      this.#task.wake();
     }
     this.#reading = false;
+  }
+
+  async #read(): Promise<void> {
+    this.#more = false;
+    const bytes = await this.#file.read(this.#readAt, CHUNK);
+    if (bytes.byteLength > 0) {
+      this.#more = true;
+      this.#readAt += bytes.byteLength;
+      this.#lines.push(bytes);
+    } else {
+      await this.#checkLength();
+      if (this.#files !== undefined) return;
+      this.#lines.end();
+    }
     this.#task.wake();
   }
 
