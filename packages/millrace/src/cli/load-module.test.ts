@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { loadTopology } from './load-module.ts';
+import { shortPath } from './user-frames.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-load-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -20,7 +21,7 @@ async function told(file: string): Promise<string> {
   try {
     await loadTopology(file);
   } catch (error) {
-    return (error as Error).message.replaceAll(`${folder}/`, '');
+    return (error as Error).message.replaceAll(`${shortPath(folder)}/`, '').replaceAll(`${folder}/`, '');
   }
   assert.fail('it was loaded');
 }
