@@ -63,6 +63,10 @@ export class Catalog {
     return [...this.topics.keys()].sort();
   }
 
+  has(name: string): boolean {
+    return this.topics.has(name);
+  }
+
   all(): Topic[] {
     return [...this.topics.values()].map(({ topic }) => topic);
   }
@@ -96,7 +100,8 @@ export class Catalog {
     });
   }
 
-  async delete(name: string): Promise<void> {
+  /** `forget` runs when the topic is gone for good, before its name can be taken again. */
+  async delete(name: string, forget: () => Promise<void>): Promise<void> {
     this.known(name);
     await this.directory.commit.exclusively(async () => {
       const { topic } = this.known(name);
@@ -105,6 +110,7 @@ export class Catalog {
       topic.deleted = true;
       for (const partition of topic.partitions) partition.delete();
       await this.directory.commit.syncDirectory(this.directory.path);
+      await forget();
     });
   }
 

@@ -37,22 +37,19 @@ export class GroupOffsets {
       entries.push({ key: keyOf(group, topic, partition), value: offsetValue(offset, now) });
     }
     const copy = [...offsets];
-    await this.log.put(entries);
-    for (const [partition, offset] of copy) this.show(group, topic, partition, offset);
+    await this.log.put(entries, () => {
+      for (const [partition, offset] of copy) this.show(group, topic, partition, offset);
+    });
   }
 
-  /** Forgets what every group committed for a topic that is deleted. */
-  async forgetTopic(topic: string): Promise<void> {
-    const entries: Entry[] = [];
-    for (const [group, topics] of this.committed) {
-      for (const partition of topics.get(topic)?.keys() ?? []) {
-        entries.push({ key: keyOf(group, topic, partition), value: null });
-      }
-    }
-    if (entries.length === 0) return;
-    await this.log.put(entries);
-    for (const group of this.groups()) {
-      for (const partition of [...this.of(group, topic).keys()]) this.show(group, topic, partition, undefined);
+  /** Forgets what was committed for topics that are not there. Needs the group commit's line. */
+  async forgetTopicsBut(exists: (topic: string) => boolean): Promise<void> {
+    const keys = this.log.keys().filter((key) => !exists(parseKey(key).topic));
+    if (keys.length === 0) return;
+    await this.log.putInLine(keys.map((key) => ({ key, value: null })));
+    for (const key of keys) {
+      const { group, topic, partition } = parseKey(key);
+      this.show(group, topic, partition, undefined);
     }
   }
 

@@ -56,12 +56,21 @@ export class KeyedLog {
     }
   }
 
-  /** Writes all entries together; resolves when they are durable. */
-  async put(entries: readonly Entry[]): Promise<void> {
+  /** The keys that have a value, written if not yet durable. */
+  keys(): Buffer[] {
+    return [...this.live.values()].map(({ key }) => key);
+  }
+
+  /** Writes all entries together; calls `durable` in the order of the writes, then resolves, when they are. */
+  async put(entries: readonly Entry[], durable: () => void): Promise<void> {
     const { partition } = this.options;
     const end = this.append(entries);
     await new Promise<void>((resolve, reject) => {
-      partition.whenReadable(end, (error: LogError | undefined) => (error === undefined ? resolve() : reject(error)));
+      partition.whenReadable(end, (error: LogError | undefined) => {
+        if (error !== undefined) return reject(error);
+        durable();
+        resolve();
+      });
     });
     this.rewriteIfWorthwhile();
   }

@@ -33,8 +33,10 @@ export async function openLog(options: LogOptions): Promise<Log> {
     const catalog = await Catalog.open(directory, random);
     const offsets = await directory.openOffsets();
     const retention = new Retention(directory, catalog, options.retentionCheckInterval ?? RETENTION_CHECK_INTERVAL);
-    log = new DirectoryLog({ directory, catalog, offsets, retention, random, fsync });
-    return log;
+    const opened = new DirectoryLog({ directory, catalog, offsets, retention, random, fsync });
+    log = opened;
+    await directory.commit.exclusively(() => opened.forgetDeleted());
+    return opened;
   } catch (error) {
     directory.release();
     throw storageError(`cannot open the data directory ${path}`, error);
@@ -88,8 +90,12 @@ class DirectoryLog implements Log {
 
   async deleteTopic(name: string): Promise<void> {
     this.expectOpen();
-    await this.catalog.delete(name);
-    await this.groupOffsets.forgetTopic(name);
+    await this.catalog.delete(name, () => this.forgetDeleted());
+  }
+
+  /** A crash may have come between the end of a topic and this. Needs the group commit's line. */
+  forgetDeleted(): Promise<void> {
+    return this.groupOffsets.forgetTopicsBut((topic) => this.catalog.has(topic));
   }
 
   producer(options: ProducerOptions = {}): Producer {

@@ -48,7 +48,8 @@ test('a deleted topic is gone with its records, its commits and its readers, and
   const producer = log.producer();
   await producer.send({ topic: 't', partition: 1, value: null });
   await log.commitOffsets('g', 't', new Map([[1, 1]]));
-  await log.deleteTopic('t');
+  const racing = log.commitOffsets('late', 't', new Map([[0, 0]]));
+  await Promise.all([log.deleteTopic('t'), racing]);
   await assert.rejects(producer.send({ topic: 't', value: null }), { code: 'UNKNOWN_TOPIC_OR_PARTITION' });
   assert.deepEqual(log.topics(), []);
   assert.deepEqual(log.groups(), []);
