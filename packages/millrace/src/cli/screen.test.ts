@@ -93,6 +93,13 @@ test('lines are cut to the terminal, and a block taller than it says how much is
   assert.deepEqual(shown(), ['12345…', '2', '… 3 more lines']);
 });
 
+test('a terminal of unknown size is taken for one of 80 by 24', () => {
+  const { screen, frame, shown } = terminal(0, 0);
+  screen.set('a', ['a'.repeat(80), 'b']);
+  frame();
+  assert.deepEqual(shown(), ['a'.repeat(80), 'b']);
+});
+
 test('the cursor is hidden while painting and given back at the end, with the last frame', () => {
   const { screen, frame, shown, state } = terminal();
   screen.set('a', ['1']);

@@ -65,8 +65,9 @@ function terminalScreen(canvas: Canvas, timers: Timers): LiveScreen {
 
   const paint = (): void => {
     cancel = undefined;
-    const columns = Math.max(2, canvas.columns ?? 80);
-    const rows = Math.max(2, canvas.rows ?? 24);
+    // A terminal that does not know its size says 0.
+    const columns = Math.max(2, canvas.columns || 80);
+    const rows = Math.max(2, canvas.rows || 24);
     const lines = [...sections.values()].flat().map((line) => cutText(line, columns));
     const next = lines.length < rows ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more lines`];
     // A block painted on a wider terminal has wrapped since: it is as many rows high as its lines are now.

@@ -20,7 +20,7 @@ const SHORTEST = 8;
 export function tableLines(
   head: readonly Column[],
   rows: readonly (readonly Cell[])[],
-  columns: number | undefined = process.stdout.isTTY ? process.stdout.columns : undefined,
+  columns: number | undefined = process.stdout.isTTY ? process.stdout.columns || 80 : undefined,
 ): string[] {
   const texts = rows.map((row) => head.map((_, at) => cellText(row[at])));
   const widths = head.map(({ title }, at) => Math.max(textWidth(title), ...texts.map((row) => textWidth(row[at]!))));
