@@ -227,3 +227,10 @@ describe('commands without a running topology', () => {
     assert.match(JSON.parse(copied.stdout.split('\n')[0]!).key, /^k\d$/);
   });
 });
+
+test('help whose reader has gone is no error', async (t) => {
+  const { child, ended } = start(t, home, [...NODE, MAIN, '--help']);
+  child.stdout?.destroy();
+  const { code, stderr } = await ended;
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+});

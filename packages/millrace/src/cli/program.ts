@@ -29,6 +29,7 @@ function makeProgram(): Command {
     .version(packageVersion(), '-v, --version', 'print the version')
     .helpCommand('help [command]', 'explain a command')
     .configureHelp({ showGlobalOptions: false })
+    .configureOutput({ writeOut: printHelp })
     .showSuggestionAfterError(true)
     .exitOverride();
   addRun(program);
@@ -235,6 +236,12 @@ function command(parent: Command, signature: string, description: string, exampl
     made.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
   }
   return made;
+}
+
+/** Help, and the version. */
+function printHelp(text: string): void {
+  leaveWhenReaderIsGone();
+  process.stdout.write(text);
 }
 
 /** A command that only prints: when its reader has gone it has nothing left to do. */
