@@ -3,8 +3,9 @@ import { LogError } from '../errors.ts';
 import type { TopicConfig } from './api.ts';
 import { type DataDirectory, FIRST_TOPIC_CELL, METADATA_TOPIC, namesIn, OFFSETS_TOPIC } from './data-directory.ts';
 import type { KeyedLog } from './keyed-log.ts';
-import { type Partition, removeDirectory } from './partition.ts';
+import type { Partition } from './partition.ts';
 import type { Cell } from './recovery-points.ts';
+import { isSystemError } from './storage.ts';
 import type { Topic } from './topic.ts';
 import { configWith, defaultConfig } from './topic-config.ts';
 
@@ -49,7 +50,7 @@ export class Catalog {
       if (value === null) records.delete(key.toString());
       else records.set(key.toString(), JSON.parse(value.toString()));
     });
-    catalog.removeLeftovers(records);
+    await catalog.removeLeftovers(records);
     for (const [id, record] of records) catalog.topics.set(record.name, await catalog.openTopic(id, record));
     await directory.points.flush();
     return catalog;
@@ -104,12 +105,12 @@ export class Catalog {
   async delete(name: string, forget: () => Promise<void>): Promise<void> {
     this.known(name);
     await this.directory.commit.exclusively(async () => {
-      const { topic } = this.known(name);
+      const { topic, record } = this.known(name);
       await this.write(topic.id, undefined);
       this.topics.delete(name);
       topic.deleted = true;
       for (const partition of topic.partitions) partition.delete();
-      await this.directory.commit.syncDirectory(this.directory.path);
+      await this.removeFiles(record);
       await forget();
     });
   }
@@ -125,14 +126,15 @@ export class Catalog {
       this.topics.set(name, known);
       return known.topic;
     } catch (error) {
-      if (this.directory.commit.stopped === undefined) this.removeFiles(record);
+      // What cannot be removed now is, when the log is opened or the name is taken again.
+      if (this.directory.commit.stopped === undefined) await this.removeFiles(record).catch(() => undefined);
       throw storageError(`cannot create topic '${name}'`, error);
     }
   }
 
   private async makeFiles(id: string, record: TopicRecord): Promise<void> {
     const { storage, commit, points, path } = this.directory;
-    this.removeFiles(record);
+    await this.removeFiles(record);
     await points.allot(record.cells.map((_, partition) => cellOf(id, record, partition)));
     for (let partition = 0; partition < record.partitions; partition++) {
       const directory = this.directory.directoryOf(record.name, partition);
@@ -144,17 +146,28 @@ export class Catalog {
       } finally {
         file.close();
       }
+      await commit.syncDirectory(directory);
     }
     await commit.syncDirectory(path);
   }
 
-  private removeFiles(record: TopicRecord): void {
-    const { storage } = this.directory;
+  private async removeFiles(record: TopicRecord): Promise<void> {
+    const { storage, path } = this.directory;
+    const present = new Set(storage.list(path));
     for (let partition = 0; partition < record.partitions; partition++) {
-      const directory = this.directory.directoryOf(record.name, partition);
-      if (namesIn(storage, this.directory.path).includes(`${record.name}-${partition}`))
-        removeDirectory(storage, directory);
+      const name = `${record.name}-${partition}`;
+      if (present.has(name)) await this.removeDirectory(join(path, name));
     }
+  }
+
+  /** The file that says it is ours goes last, so that what a crash leaves is recognised. */
+  private async removeDirectory(directory: string): Promise<void> {
+    const { storage, commit } = this.directory;
+    const names = storage.list(directory);
+    for (const name of names) if (name !== METADATA_FILE) storage.remove(join(directory, name));
+    await commit.syncDirectory(directory);
+    if (names.includes(METADATA_FILE)) storage.remove(join(directory, METADATA_FILE));
+    storage.remove(directory);
   }
 
   private async openTopic(id: string, record: TopicRecord): Promise<Known> {
@@ -202,7 +215,7 @@ export class Catalog {
   }
 
   /** Removes partition directories of ours (partition.metadata says so) that no topic has. */
-  private removeLeftovers(records: ReadonlyMap<string, TopicRecord>): void {
+  private async removeLeftovers(records: ReadonlyMap<string, TopicRecord>): Promise<void> {
     const { storage, path } = this.directory;
     const owned = new Set<string>();
     for (const { name, partitions } of records.values()) {
@@ -210,7 +223,7 @@ export class Catalog {
     }
     for (const name of storage.list(path)) {
       if (owned.has(name) || !/-\d+$/.test(name)) continue;
-      if (namesIn(storage, join(path, name)).includes(METADATA_FILE)) removeDirectory(storage, join(path, name));
+      if (namesIn(storage, join(path, name)).includes(METADATA_FILE)) await this.removeDirectory(join(path, name));
     }
   }
 }
@@ -231,7 +244,7 @@ function checkName(name: string): void {
 }
 
 export function storageError(what: string, error: unknown): unknown {
-  if (!(error instanceof Error && 'code' in error) || error instanceof LogError) return error;
+  if (!isSystemError(error)) return error;
   return new LogError('KAFKA_STORAGE_ERROR', `${what}: ${error.message}`, { cause: error });
 }
 

@@ -105,7 +105,11 @@ async function verify(storage: FaultyStorage, clock: ManualClock, witness: Witne
   if (witness.created) assert.ok(log.topics().includes(TOPIC), 'an acknowledged topic is there');
   if (witness.otherTopic === 'there') assert.ok(log.topics().includes('other'));
   if (witness.otherTopic === 'absent') assert.ok(!log.topics().includes('other'));
-  if (!log.topics().includes('other')) assert.equal(log.committedOffsets('group', 'other').size, 0);
+  if (!log.topics().includes('other')) {
+    assert.equal(log.committedOffsets('group', 'other').size, 0);
+    const left = storage.list(DIRECTORY).includes('other-0') ? storage.list(`${DIRECTORY}/other-0`) : [];
+    assert.ok(!left.some((name) => name.endsWith('.log')), 'its records are not left for ever');
+  }
   if (log.topics().includes(TOPIC)) {
     for (let partition = 0; partition < PARTITIONS; partition++) verifyPartition(log, partition, witness);
     const committed = log.committedOffsets('group', TOPIC).get(0) ?? -1;

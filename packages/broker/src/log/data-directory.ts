@@ -8,7 +8,7 @@ import { Partition } from './partition.ts';
 import { recoverPartition } from './recovery.ts';
 import { type Cell, RecoveryPoints } from './recovery-points.ts';
 import { baseOfLog } from './segment.ts';
-import type { Storage } from './storage.ts';
+import { isSystemError, type Storage } from './storage.ts';
 
 /**
  * A data directory that this process owns: the lock, the recovery points, the line for syncs, and how a partition in it
@@ -174,7 +174,7 @@ export function namesIn(storage: Storage, directory: string): readonly string[] 
   try {
     return storage.list(directory);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+    if (isSystemError(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
 }
@@ -201,7 +201,7 @@ function exists(storage: Storage, directory: string): boolean {
     storage.list(directory);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (isSystemError(error, 'ENOENT')) return false;
     throw error;
   }
 }

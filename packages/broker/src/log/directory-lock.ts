@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { LogError } from '../errors.ts';
+import { isSystemError } from './storage.ts';
 
 /**
  * Sole ownership of a data directory. Node has no call for an operating system's file lock, but SQLite takes one for an
@@ -46,7 +47,7 @@ function locked(directory: string, ownerFile: string): LogError {
     if (/^\d+$/.test(pid)) owner = pid === String(process.pid) ? `this process (pid ${pid})` : `process ${pid}`;
   } catch (error) {
     // The owner is between taking the lock and writing its name, or giving it up: it stays unnamed.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (!isSystemError(error, 'ENOENT')) throw error;
   }
   return new LogError(
     'DATA_DIRECTORY_LOCKED',

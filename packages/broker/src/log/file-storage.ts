@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { lockDirectory } from './directory-lock.ts';
-import type { Storage, StorageFile } from './storage.ts';
+import { isSystemError, type Storage, type StorageFile } from './storage.ts';
 
 /** The real disk. Calls that only reach the page cache are synchronous; the two that wait for the disk are not. */
 export function fileStorage(): Storage {
@@ -11,7 +11,7 @@ export function fileStorage(): Storage {
       try {
         fs.mkdirSync(path);
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST' && isDirectory(path))) throw error;
+        if (!(isSystemError(error, 'EEXIST') && isDirectory(path))) throw error;
       }
     },
     rename: (from, to) => fs.renameSync(from, to),

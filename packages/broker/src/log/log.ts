@@ -36,6 +36,7 @@ export async function openLog(options: LogOptions): Promise<Log> {
     const opened = new DirectoryLog({ directory, catalog, offsets, retention, random, fsync });
     log = opened;
     await directory.commit.exclusively(() => opened.forgetDeleted());
+    retention.start();
     return opened;
   } catch (error) {
     directory.release();

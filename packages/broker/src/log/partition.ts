@@ -1,20 +1,12 @@
-import { join } from 'node:path';
 import { LogError } from '../errors.ts';
 import type { LogRecord } from './api.ts';
+import { BatchReader } from './batch-reader.ts';
 import type { Flushable, GroupCommit } from './group-commit.ts';
 import { writeInt64 } from './int64.ts';
-import {
-  baseOffsetOf,
-  claimedSize,
-  decodeRecords,
-  endOffsetOf,
-  faultOf,
-  HEADER_BYTES,
-  lastOffsetDeltaOf,
-  maxTimestampOf,
-} from './record-batch.ts';
+import { decodeRecords, endOffsetOf, lastOffsetDeltaOf, maxTimestampOf } from './record-batch.ts';
 import type { Cell, RecoveryPoints } from './recovery-points.ts';
 import { Segment, type SegmentPlace } from './segment.ts';
+import { isSystemError } from './storage.ts';
 
 /**
  * One partition: its segments in order, appended to at the end, read anywhere. Three offsets order its life:
@@ -50,7 +42,6 @@ export interface PartitionState {
 }
 
 const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
-const CURSORS = 64;
 /** Without fsync, how much may be written before a sync is asked for that nobody waits for. */
 const LAZY_SYNC_BYTES = 64 * 1024 * 1024;
 
@@ -66,10 +57,9 @@ export class Partition implements Flushable {
   readonly place: SegmentPlace;
   private readonly options: PartitionOptions;
   private readonly segments: Segment[];
+  private readonly reader: BatchReader;
   private readonly listeners = new Set<() => void>();
   private readonly waiters: Waiter[] = [];
-  /** Offset to position in its segment, where readers left off: the next read needs no index. */
-  private readonly cursors = new Map<number, number>();
   /** What producers hold back until just before the next sync. */
   private readonly collectors = new Set<() => void>();
   /** The first segment that may hold unsynced bytes. */
@@ -92,6 +82,7 @@ export class Partition implements Flushable {
     this.place = options.place;
     this.options = options;
     this.segments = state.segments;
+    this.reader = new BatchReader(state.segments, (offset, what) => this.corrupt(offset, what));
     this.firstUnsynced = this.active;
     this.start = state.start;
     this.end = state.end;
@@ -165,7 +156,7 @@ export class Partition implements Flushable {
       throw error;
     }
     this.segments.push(next);
-    this.cursors.delete(this.end);
+    this.reader.forget(this.end);
     this.directoryUnsynced = true;
     this.options.commit.enqueue(this);
   }
@@ -281,40 +272,7 @@ export class Partition implements Flushable {
   /** Calls `each` with checked batches from the one that holds `offset` on: what fits in `maxBytes`, and one at least. */
   eachBatch(offset: number, maxBytes: number, each: (bytes: Buffer, at: number) => void): void {
     this.expectInRange(offset);
-    if (offset === this.highWatermark) return;
-    const segment = this.segmentOf(offset);
-    let position = this.cursors.get(offset) ?? segment.index.positionFor(offset - segment.base);
-    this.cursors.delete(offset);
-    let left = maxBytes;
-    let next = offset;
-    for (;;) {
-      const chunk = this.readChunk(segment, position, Math.max(left, HEADER_BYTES), next);
-      let at = 0;
-      while (chunk.length - at >= HEADER_BYTES) {
-        const size = claimedSize(chunk, at);
-        if (size > chunk.length - at && position + at + size <= segment.readable && size >= HEADER_BYTES) break;
-        const end = endOffsetOf(chunk, at);
-        if (end > next || size < HEADER_BYTES) {
-          const fault =
-            faultOf(chunk, at, chunk.length) ?? (baseOffsetOf(chunk, at) > next ? 'it starts later' : undefined);
-          if (fault !== undefined) {
-            // What stands before it is given; the next read starts at it, and throws.
-            if (next === offset) throw this.corrupt(next, fault);
-            break;
-          }
-          each(chunk, at);
-          left -= size;
-          next = end;
-        }
-        at += size;
-      }
-      position += at;
-      if (next > offset || position >= segment.readable) break;
-      // Nothing but batches before the offset, or a batch larger than asked for: go on from here.
-      if (at === 0) left = claimedSize(chunk, 0);
-    }
-    if (next === offset) throw this.corrupt(offset, 'its segment ends before it');
-    this.keepCursor(next, position, segment);
+    if (offset < this.highWatermark) this.reader.eachBatch(offset, maxBytes, each);
   }
 
   /** The first offset whose record is at or after `timestamp`. */
@@ -347,37 +305,6 @@ export class Partition implements Flushable {
     );
   }
 
-  private segmentOf(offset: number): Segment {
-    const { segments } = this;
-    let low = 0;
-    let high = segments.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (segments[middle]!.base <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return segments[low]!;
-  }
-
-  private readChunk(segment: Segment, position: number, length: number, offset: number): Buffer {
-    if (position >= segment.readable) throw this.corrupt(offset, `its segment ends at byte ${segment.readable}`);
-    const chunk = Buffer.allocUnsafeSlow(Math.min(length, segment.readable - position));
-    const got = segment.file.read(chunk, position);
-    if (got < HEADER_BYTES) throw this.corrupt(offset, `its file ends at byte ${position + got}`);
-    return chunk.subarray(0, got);
-  }
-
-  private keepCursor(offset: number, position: number, segment: Segment): void {
-    // At a closed segment's end the next batch is the first of the next one.
-    if (position >= segment.readable && segment !== this.active) return;
-    this.cursors.set(offset, position);
-    if (this.cursors.size <= CURSORS) return;
-    for (const oldest of this.cursors.keys()) {
-      this.cursors.delete(oldest);
-      return;
-    }
-  }
-
   private corrupt(offset: number, what: string): LogError {
     const error = corruption(this.topic, this.partition, offset, what);
     this.refuse(error);
@@ -406,8 +333,15 @@ export class Partition implements Flushable {
 
   /** Where retention by age and size would have the partition start. */
   retainedFrom(oldest: number, maxBytes: number): number {
-    if (this.active.size > 0 && this.active.maxTimestamp < oldest && this.active.readable === this.active.size)
-      this.roll();
+    const { active } = this;
+    if (active.size > 0 && active.maxTimestamp < oldest && active.readable === active.size) {
+      try {
+        this.roll();
+      } catch (error) {
+        // On a full disk the segments that are closed can go all the same, and make room.
+        if (!isSystemError(error)) throw error;
+      }
+    }
     let total = this.bytes;
     let from = this.start;
     for (let n = 0; n < this.segments.length - 1; n++) {
@@ -421,14 +355,12 @@ export class Partition implements Flushable {
     return from;
   }
 
-  /** Deletes every file. Needs the group commit's line, and a catalog that no longer knows the partition. */
+  /** Lets go of the files, which are to be removed. Needs the group commit's line. */
   delete(): void {
     this.deleted = true;
     this.refuse(unknownPartition(this.topic, this.partition));
-    const { storage, directory } = this.place;
-    for (const segment of this.segments) segment.release();
+    this.release();
     this.options.points.drop(this.cell);
-    removeDirectory(storage, directory);
   }
 
   /** Saves the index, so that the next open needs no walk. Needs an empty group commit. */
@@ -438,7 +370,7 @@ export class Partition implements Flushable {
       if (!this.active.saveIndex()) return;
     } catch (error) {
       // A full or read-only disk: the next open walks the segment instead.
-      if (error instanceof Error && 'code' in error) return;
+      if (isSystemError(error)) return;
       throw error;
     }
     await this.options.commit.syncDirectory(this.place.directory);
@@ -469,9 +401,4 @@ export function corruption(topic: string, partition: number, offset: number, wha
 
 export function unknownPartition(topic: string, partition: number): LogError {
   return new LogError('UNKNOWN_TOPIC_OR_PARTITION', `topic '${topic}' partition ${partition} does not exist`);
-}
-
-export function removeDirectory(storage: SegmentPlace['storage'], directory: string): void {
-  for (const name of storage.list(directory)) storage.remove(join(directory, name));
-  storage.remove(directory);
 }

@@ -2,7 +2,7 @@ import { crc32c } from '@node-rs/crc32';
 import { LogError } from '../errors.ts';
 import type { Flushable, GroupCommit } from './group-commit.ts';
 import { readInt64, writeInt64 } from './int64.ts';
-import type { Storage, StorageFile } from './storage.ts';
+import { isSystemError, type Storage, type StorageFile } from './storage.ts';
 
 /**
  * The synced-up-to marks of law 12: one file for the whole data directory, one cell per partition. A mark is a lower
@@ -134,7 +134,7 @@ export class RecoveryPoints implements Flushable {
       this.file.write(slotOf(cell, turn, mark), cell.number * CELL + (turn % 2) * SLOT);
       return true;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error)) throw error;
+      if (!isSystemError(error)) throw error;
       return false;
     }
   }

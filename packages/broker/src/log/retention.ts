@@ -17,7 +17,10 @@ export class Retention {
     this.directory = directory;
     this.catalog = catalog;
     this.interval = interval;
-    this.plan();
+  }
+
+  start(): void {
+    this.cancel = this.directory.clock.setTimer(this.interval, () => this.check(), true);
   }
 
   stop(): void {
@@ -25,13 +28,9 @@ export class Retention {
     this.cancel = undefined;
   }
 
-  private plan(): void {
-    this.cancel = this.directory.clock.setTimer(this.interval, () => this.check(), true);
-  }
-
   private check(): void {
     const next = () => {
-      if (this.cancel !== undefined) this.plan();
+      if (this.cancel !== undefined) this.start();
     };
     // A disk that refuses this refuses appends as well, and those tell it; nothing is lost by looking again later.
     this.directory.commit.exclusively(() => this.trim()).then(next, next);

@@ -4,7 +4,7 @@ import { readInt64 } from './int64.ts';
 import type { OpenFiles, Releasable } from './open-files.ts';
 import { endOffsetOf, maxTimestampOf } from './record-batch.ts';
 import { INDEX_INTERVAL, SegmentIndex, TIME_ENTRY } from './segment-index.ts';
-import type { Storage, StorageFile } from './storage.ts';
+import { isSystemError, type Storage, type StorageFile } from './storage.ts';
 
 /**
  * A run of record batches in one file, named by its first offset, with its two indexes. The last segment of a
@@ -197,7 +197,7 @@ export class Segment implements Releasable {
     try {
       file = this.place.storage.open(this.pathOf(suffix), false);
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (isSystemError(error, 'ENOENT')) return undefined;
       throw error;
     }
     try {

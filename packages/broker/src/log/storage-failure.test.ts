@@ -28,12 +28,15 @@ test('a full disk refuses the record and damages nothing; with room again, writi
   const storage = new FaultyStorage();
   const log = await fresh(storage);
   await send(log, 'before');
+  const path = '/data/t-0/00000000000000000000.log';
+  const size = storage.bytesOf(path).length;
   storage.capacity = 30;
   await assert.rejects(send(log, 'refused'), {
     code: 'KAFKA_STORAGE_ERROR',
     retriable: true,
     message: /t' partition 0.*ENOSPC/,
   });
+  assert.equal(storage.bytesOf(path).length, size, 'no piece of it is left');
   assert.deepEqual(valuesOf(log), ['before']);
   storage.capacity = Number.POSITIVE_INFINITY;
   assert.equal((await send(log, 'after')).offset, 1);
@@ -149,4 +152,24 @@ test('retention removes no file before the mark that lets it go is durable', asy
   const found = await openLog({ ...options, storage: storage.afterPowerCut(() => 0.1) });
   assert.equal(found.describeTopic('t').partitions[0]!.error, undefined);
   assert.deepEqual(found.offsets('t', 0), { earliest: 0, latest: 20 });
+});
+
+test('retention makes room on a full disk', async () => {
+  const storage = new FaultyStorage();
+  const clock = new ManualClock();
+  const log = await openLog({
+    directory: '/data',
+    storage,
+    clock,
+    random: seededRandom(1),
+    retentionCheckInterval: 1000,
+  });
+  await log.createTopic('t', { config: { 'segment.bytes': 1000, 'retention.ms': 500 } });
+  for (let n = 0; n < 20; n++) await send(log, 'x'.repeat(400));
+  const before = storage.list('/data/t-0').length;
+  storage.capacity = 0;
+  clock.advance(1000);
+  await log.createTopic('u').catch(() => undefined); // Stands in the line behind it.
+  assert.ok(log.offsets('t', 0).earliest >= 18);
+  assert.ok(storage.list('/data/t-0').length < before);
 });

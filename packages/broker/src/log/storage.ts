@@ -1,3 +1,5 @@
+import { LogError } from '../errors.ts';
+
 /**
  * The seam to the disk (law 11), as small as the log needs. What an implementation must keep:
  *
@@ -35,4 +37,10 @@ export interface Storage {
    * LogError DATA_DIRECTORY_LOCKED that names the directory, and the owner if it is known, when another has it.
    */
   lock(directory: string): { release(): void };
+}
+
+/** The disk's own error, with one of these codes if any are given. */
+export function isSystemError(error: unknown, ...codes: readonly string[]): error is Error & { code: string } {
+  if (!(error instanceof Error && 'code' in error) || error instanceof LogError) return false;
+  return typeof error.code === 'string' && (codes.length === 0 || codes.includes(error.code));
 }
