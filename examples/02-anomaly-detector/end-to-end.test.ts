@@ -24,18 +24,20 @@ interface Ledgered {
   readonly origin: { readonly spout: string; readonly split: string; readonly position: number };
 }
 
-test('stopped and started, it goes on where it was; alerts are in the topic and in SQLite', async (t) => {
+test('stopped and started, it goes on where it was; alerts are in the topic and in SQLite', {
+  timeout: 60_000,
+}, async (t) => {
   const folder = temporaryFolder(t);
   const data = join(folder, 'data');
   const database = join(folder, 'alerts.sqlite');
   const start = ['run', detector, '--data', data, '--set', `database=${database}`];
   const json = ['--data', data, '--json'];
   const alertsInTopic = async () => {
-    const { stdout } = await millrace('consume', 'alerts', ...json);
+    const { stdout } = await millrace(t, 'consume', 'alerts', ...json);
     return stdout.split('\n').filter(Boolean).map(toRecord);
   };
 
-  const first = await millraceUntil(/(ALERT[\s\S]+?){2}\n/, ...start);
+  const first = await millraceUntil(t, /(ALERT[\s\S]+?){2}\n/, ...start);
   assert.match(first.stdout, /^\d\d:\d\d:\d\d {2}ALERT {2}sensor-\d .+ z \d+\.\d\d\n/);
   assert.match(first.stderr, /state .*windows and counters start empty/);
 
@@ -47,18 +49,30 @@ test('stopped and started, it goes on where it was; alerts are in the topic and 
   }
   assert.deepEqual(rowsOf(database), sorted(found));
 
-  const described = JSON.parse((await millrace('topics', 'describe', 'sensor_readings', ...json)).stdout) as Described;
+  const described = JSON.parse(
+    (await millrace(t, 'topics', 'describe', 'sensor_readings', ...json)).stdout,
+  ) as Described;
   const latest = described.partitions.map((partition) => partition.latest);
   assert.equal(latest.length, 4);
-  const committed = described.groups.find((one) => one.group === 'anomaly-detector')?.lag.map((one) => one.committed);
-  assert.deepEqual(committed, latest, 'all that was read is done');
+  const lag = described.groups.find((one) => one.group === 'anomaly-detector')?.lag ?? [];
+  assert.equal(lag.length, 4);
+  const judged = lag.reduce((sum, { committed }) => sum + committed, 0);
+  const recorded = latest.reduce((sum, offset) => sum + offset, 0);
+  // At Ctrl-C the sensors stop a moment after the detection does.
+  assert.ok(judged > 0 && recorded - judged < 25, `${judged} of ${recorded} readings are judged`);
 
   // While it is away, others write to the topic: readings of a sixth device, and what is no reading.
   const now = Date.now();
-  const probe = [50, 50, 50, 50, 50, 90].map((value, i) => ({ device_id: 'probe', value, timestamp: now + i }));
+  const tenTimes = new Array<number>(10).fill(50);
+  const probe = [...tenTimes, 90, ...tenTimes, 91].map((value, i) => ({
+    device_id: 'probe',
+    value,
+    timestamp: now + i,
+  }));
   const broken = [null, 'no JSON', '{"device_id":"probe","value":"high","timestamp":1}'];
   const values = [...broken, ...probe.map((reading) => JSON.stringify(reading))];
   await millrace(
+    t,
     'run',
     rawRecords,
     '--data',
@@ -69,15 +83,15 @@ test('stopped and started, it goes on where it was; alerts are in the topic and 
     `values=${JSON.stringify(values)}`,
   );
 
-  await millraceUntil(/ALERT {2}probe +90\.0 /, ...start);
+  await millraceUntil(t, /ALERT {2}probe +91\.0 /, ...start);
   const all = await alertsInTopic();
   const distinct = new Set(sorted(all).map(({ device_id, timestamp, value }) => `${device_id} ${timestamp} ${value}`));
   assert.equal(distinct.size, all.length, 'no reading was judged twice');
   assert.deepEqual(all.slice(0, found.length), found);
-  assert.equal(all.filter((record) => record.key === 'probe').length, 1);
+  assert.equal(all.filter((record) => record.key === 'probe').length, 2);
   assert.deepEqual(rowsOf(database), sorted(all));
 
-  const { entries } = JSON.parse((await millrace('ledger', 'list', ...json)).stdout) as { entries: Ledgered[] };
+  const { entries } = JSON.parse((await millrace(t, 'ledger', 'list', ...json)).stdout) as { entries: Ledgered[] };
   const ledgered = entries.toSorted((a, b) => a.origin.position - b.origin.position);
   assert.deepEqual(
     ledgered.map(({ cause, origin }) => [cause, origin.spout]),

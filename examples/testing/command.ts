@@ -23,19 +23,19 @@ export function temporaryFolder(test: TestContext): string {
 }
 
 /** Runs a command to its end; rejects with what it said if that is no good one. */
-export async function millrace(...args: readonly string[]): Promise<Ended> {
-  return new Command(args).ended;
+export async function millrace(test: TestContext, ...args: readonly string[]): Promise<Ended> {
+  return new Command(test, args).ended;
 }
 
 /** Runs a command until its standard output matches, presses Ctrl-C, and waits for its good end. */
-export async function millraceUntil(shown: RegExp, ...args: readonly string[]): Promise<Ended> {
-  const running = new Command(args);
+export async function millraceUntil(test: TestContext, shown: RegExp, ...args: readonly string[]): Promise<Ended> {
+  const running = new Command(test, args);
   await running.shows(shown);
   running.interrupt();
   return running.ended;
 }
 
-/** A command that runs. */
+/** A command that runs, until its test is over or has timed out at the latest. */
 export class Command {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
@@ -43,8 +43,11 @@ export class Command {
   #stderr = '';
   #look: () => void = () => {};
 
-  constructor(args: readonly string[]) {
-    const child = spawn(process.execPath, [...conditions, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor({ signal }: TestContext, args: readonly string[]) {
+    const child = spawn(process.execPath, [...conditions, command, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+    });
     this.#child = child;
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
