@@ -8,13 +8,13 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SAME_WITHIN = 100;
 
 /** The function given back removes the handlers. */
-export function onSignals(clock: Clock, drain: (signal: string) => void, leave: () => void): () => void {
+export function onSignals(clock: Clock, drain: () => void, leave: () => void): () => void {
   let first: number | undefined;
-  const receive = (signal: string): void => {
+  const receive = (): void => {
     const now = clock.monotonic();
     if (first === undefined) {
       first = now;
-      drain(signal);
+      drain();
     } else if (now - first > SAME_WITHIN) {
       leave();
     }

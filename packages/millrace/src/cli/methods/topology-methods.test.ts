@@ -69,7 +69,7 @@ async function started(t: TestContext, fixed: { value: boolean }, entries: numbe
   const own = { running, built, ledger, clock: runtime.clock, guarantee: 'at-least-once', data: '/data' } as const;
   const methods = topologyMethods(own);
   const entry = (cause: string) => ledger.list().find((e) => e.cause === cause)!;
-  return { methods, seen, entry, entries: () => ledger.list(), running };
+  return { own, methods, seen, entry, entries: () => ledger.list(), running };
 }
 
 test('a replay runs values again where they fell out, and records through their codec, and marks them', async (t) => {
@@ -105,4 +105,12 @@ test('the verbs change the state and answer with it', async (t) => {
   assert.deepEqual([status.pid, status.data, status.metrics.topology], [process.pid, '/data', 'numbers']);
   assert.deepEqual(await methods.stop(empty, call), { topology: 'numbers', state: 'stopped' });
   await running.done;
+});
+
+test('a replay that is under way when the topology ends is answered', async (t) => {
+  const { own, entry, running } = await started(t, { value: false }, 3);
+  const held = { ...own, running: { name: 'numbers', done: running.done, replay: () => new Promise<void>(() => {}) } };
+  const replay = topologyMethods(held as never)['ledger.replay']({ id: entry('error').id }, call);
+  await running.kill();
+  await assert.rejects(async () => replay, /was not done when the topology ended/);
 });

@@ -60,7 +60,9 @@ async function replay({ running, built, ledger, clock }: OwnTopology, entry: Led
     refuse(entry.shed ? 'has lost its payload: the ledger was full' : 'had no value, so there is nothing to replay');
   }
   const value = replayedValue(entry, built, refuse);
-  await running.replay(entry.component, entry.input, value, entry.time);
+  const unfinished = () => refuse('was not done when the topology ended');
+  const ended = running.done.then(unfinished, unfinished);
+  await Promise.race([running.replay(entry.component, entry.input, value, entry.time), ended]);
   ledger.markReplayed(entry.id, clock.now());
 }
 
