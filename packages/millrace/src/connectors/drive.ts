@@ -4,8 +4,9 @@
  * last call gave something or `wake` was called since) and asserts the connector's half.
  */
 import { MillraceError } from '../errors.ts';
+import type { Schema } from '../topology/schema.ts';
 import type { Sink, SinkWriter, Takes } from '../topology/sink.ts';
-import type { LogReader, LogTask, MessageId, QueueReader, Spout, SpoutContext } from '../topology/spout.ts';
+import type { LogReader, LogTask, MessageId, QueueReader, QueueTask, Rejected, Spout } from '../topology/spout.ts';
 import type { Stream } from '../topology/stream.ts';
 import type { Task } from '../topology/task.ts';
 
@@ -27,13 +28,10 @@ export interface Emitted<T> {
   readonly time: number;
 }
 
-export interface Rejected {
+interface RejectedAt extends Rejected {
   readonly split: string;
   readonly position: number;
   readonly next: number;
-  readonly cause: 'null' | 'malformed';
-  readonly detail: string;
-  readonly payload: Uint8Array | null;
 }
 
 function driveTask(options: DriveOptions, lines: string[]): Task {
@@ -97,7 +95,7 @@ function loop(step: () => boolean | void) {
 export interface DrivenLog<T> {
   readonly splits: readonly string[];
   readonly emitted: Emitted<T>[];
-  readonly rejected: Rejected[];
+  readonly rejected: RejectedAt[];
   readonly endedSplits: string[];
   readonly lines: string[];
   readonly values: () => T[];
@@ -115,7 +113,7 @@ export async function driveLog<T>(
 ): Promise<DrivenLog<T>> {
   if (spout.code.kind !== 'log') throw new Error('not a log spout');
   const { max = 100, from = {} } = options;
-  const [emitted, rejected, endedSplits, lines]: [Emitted<T>[], Rejected[], string[], string[]] = [[], [], [], []];
+  const [emitted, rejected, endedSplits, lines]: [Emitted<T>[], RejectedAt[], string[], string[]] = [[], [], [], []];
   const task = driveTask(options, lines);
   const all = await spout.code.splits(task);
   const splits = options.mine ?? all;
@@ -158,6 +156,7 @@ export async function driveLog<T>(
 
 export interface DrivenQueue<T> {
   readonly emitted: { readonly value: T; readonly id: MessageId | undefined; readonly time: number | undefined }[];
+  readonly rejected: Rejected[];
   readonly lines: string[];
   readonly until: (condition: () => boolean) => Promise<void>;
   readonly once: () => boolean;
@@ -169,17 +168,19 @@ export async function driveQueue<T>(spout: Spout<Stream<T>>, options: DriveOptio
   const emitted: DrivenQueue<T>['emitted'] = [];
   const lines: string[] = [];
   const loopOf = loop(() => reader.nextTuple());
-  const context: SpoutContext & { emit: (value: T, id?: MessageId, time?: number) => void } = {
+  const rejected: Rejected[] = [];
+  const context: QueueTask<Schema<T>> = {
     ...driveTask(options, lines),
     wake: loopOf.wake,
     end: () => {},
-    emit(value, id, time) {
+    emit(value: T, id?: MessageId, time?: number) {
       if (!loopOf.inside()) throw new Error('a tuple emitted outside of nextTuple()');
       emitted.push({ value, id, time });
     },
-  };
+    reject: (why) => void rejected.push(why),
+  } as QueueTask<Schema<T>>;
   const reader = await spout.code.open(context as never);
-  return { emitted, lines, until: loopOf.until, once: loopOf.once, reader };
+  return { emitted, rejected, lines, until: loopOf.until, once: loopOf.once, reader };
 }
 
 export interface DrivenSink<T> extends SinkWriter<T> {

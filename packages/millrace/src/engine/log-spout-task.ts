@@ -3,8 +3,7 @@
  * position below which everything is done. At-most-once notes the position first, durably, and only then sends off.
  */
 import { MillraceError, messageOf } from '../errors.ts';
-import { entryId } from '../ledger/entry-id.ts';
-import type { LogReader, LogTask, Position, SpoutCode } from '../topology/spout.ts';
+import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
 import type { Metrics } from './metrics.ts';
 import type { Output } from './output.ts';
@@ -241,18 +240,12 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     worker.progress();
   }
 
-  #reject(split: Split, position: Position, next: Position, rejected: Parameters<LogTask<unknown>['reject']>[3]): void {
-    const { worker, id: component } = this.#station;
+  #reject(split: Split, position: Position, next: Position, rejected: Rejected): void {
+    const { worker } = this.#station;
     const root = new LogRoot(this, split, position, next, rejected.payload, 0);
     root.since = worker.stopwatch.now;
     this.#track(root);
-    this.#metrics.ledgered++;
-    const { clock } = worker.runtime;
-    const { cause, detail, payload } = rejected;
-    const id = entryId(worker.topology, root.origin, component, 0, cause);
-    const at = clock.now();
-    const common = { id, at, topology: worker.topology, component, input: undefined, time: at };
-    worker.record({ ...common, cause, detail, origin: root.origin, encoding: 'record', payload }, root);
+    worker.reject(this.#metrics, rejected, root);
     root.release();
   }
 

@@ -5,7 +5,7 @@
  */
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Origin } from '../ledger/ledger.ts';
-import type { MessageId, QueueReader, SpoutCode } from '../topology/spout.ts';
+import type { MessageId, QueueReader, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
 import type { Metrics } from './metrics.ts';
 import type { Output } from './output.ts';
@@ -92,6 +92,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     const context = {
       ...this.#context,
       emit: this.#emitters(),
+      reject: (rejected: Rejected) => this.#station.worker.reject(this.#metrics, rejected, undefined),
       wake: () => this.#woken(),
       end: () => {
         this.#over = true;

@@ -320,6 +320,35 @@ test('what a flatMap or an asynchronous bolt could not take names its input, so 
   );
 });
 
+test('a queue spout may reject a record that it cannot read; a timer of a killed topology never fires', async () => {
+  const bad = new Uint8Array([0xff]);
+  const source = spout({
+    emits: type<number>(),
+    open: ({ reject, emit }) => ({
+      nextTuple() {
+        reject({ cause: 'malformed', detail: 'not a number', payload: bad });
+        emit(1);
+        return false;
+      },
+    }),
+  });
+  let tries = 0;
+  const t = topology('rejecting', (b) => {
+    const s = b.spout('s', source);
+    const never = () => {
+      tries++;
+      throw new Error('never');
+    };
+    b.bolt('never', s.shuffle(), never, { onError: { backoff: '1h' } });
+  });
+  const { runtime, running, ledger } = await startVirtual(t);
+  const [entry] = ledger.list();
+  assert.deepEqual([entry!.cause, entry!.encoding, entry!.payload], ['malformed', 'record', bad]);
+  await runtime.until(running.kill());
+  await runtime.advance('10h');
+  assert.equal(tries, 1);
+});
+
 test('untracked tuples flow, and a queue spout may emit on fail', async () => {
   const failed: MessageId[] = [];
   const seen: number[] = [];

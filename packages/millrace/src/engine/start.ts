@@ -76,7 +76,7 @@ class RunningTopology implements Running {
   }
 
   metrics(): TopologyMetrics {
-    const now = this.#options.runtime.clock.monotonic();
+    const now = this.#worker.runtime.clock.monotonic();
     this.#worker.stopwatch.stop();
     const components = this.#stations.map((station) => station.snapshot(now));
     return { topology: this.name, state: this.#state, uptime: now - this.#startedAt, components };
@@ -185,7 +185,7 @@ class RunningTopology implements Running {
   async #flush(task: EngineTask): Promise<boolean> {
     task.flush();
     let late = false;
-    const cancel = this.#options.runtime.timers.after(DRAIN_LIMIT, () => {
+    const cancel = this.#worker.runtime.timers.after(DRAIN_LIMIT, () => {
       late = true;
       this.#worker.progress();
     });
@@ -198,7 +198,7 @@ class RunningTopology implements Running {
   }
 
   #commitLater(): void {
-    this.#cancelCommit = this.#options.runtime.timers.after(COMMIT_EVERY, async () => {
+    this.#cancelCommit = this.#worker.runtime.timers.after(COMMIT_EVERY, async () => {
       if (this.#worker.dead) return;
       try {
         for (const { spouts } of this.#stations) for (const spout of spouts) await spout.commit();
@@ -219,7 +219,7 @@ class RunningTopology implements Running {
 
   async #close(now: boolean): Promise<void> {
     this.#loop?.stop();
-    this.#cancelCommit();
+    this.#worker.cancelTimers();
     for (const station of this.#stations) {
       for (const task of [...station.spouts, ...station.tasks]) {
         try {

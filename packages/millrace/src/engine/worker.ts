@@ -6,8 +6,9 @@ import { inspect } from 'node:util';
 import { structured } from '../codec/structured.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import { entryId } from '../ledger/entry-id.ts';
-import type { LedgerCause } from '../ledger/ledger.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import type { LedgerCause, LedgerEntry } from '../ledger/ledger.ts';
+import type { Runtime, Timers } from '../runtime/runtime.ts';
+import type { Rejected } from '../topology/spout.ts';
 import type { EngineOptions } from './engine-options.ts';
 import type { Metrics } from './metrics.ts';
 import { Stopwatch } from './metrics.ts';
@@ -36,11 +37,12 @@ export class Worker {
   #recording = 0;
   #waiters: (() => void)[] = [];
   #untracked = 0;
+  readonly #timers = new Set<() => void>();
 
   constructor(topology: string, options: EngineOptions, onFailure: (cause: MillraceError) => void) {
     this.topology = topology;
     this.options = options;
-    this.runtime = options.runtime;
+    this.runtime = { ...options.runtime, timers: this.#ownTimers(options.runtime.timers) };
     this.stopwatch = new Stopwatch(options.runtime.clock);
     this.#onFailure = onFailure;
   }
@@ -59,6 +61,30 @@ export class Worker {
   stepAlone(anchor: Anchor | undefined, step: () => void): void {
     this.step(anchor, step);
     this.stopwatch.stop();
+  }
+
+  /** Timers that go with the topology: a retry that waits for an hour must not keep a process alive that is done. */
+  #ownTimers({ after, soon }: Timers): Timers {
+    return {
+      soon,
+      after: (ms, callback) => {
+        const cancel = after(ms, () => {
+          this.#timers.delete(cancel);
+          callback();
+        });
+        this.#timers.add(cancel);
+        return () => {
+          this.#timers.delete(cancel);
+          cancel();
+        };
+      },
+    };
+  }
+
+  /** The end: no timer fires any more. */
+  cancelTimers(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
   }
 
   /** Something that a drain may be waiting for has happened. */
@@ -92,35 +118,35 @@ export class Worker {
     return this.#recording;
   }
 
-  /** Puts a record into the ledger; its tree is held until the entry is safe. A ledger that fails stops the topology. */
-  lose(lost: Lost, anchor: Anchor | undefined): void {
-    const { metrics, input, cause, detail, time } = lost;
-    if (anchor?.inLedger) {
-      anchor.fail(new MillraceError('MR_LOST_AGAIN', [metrics.component, detail]));
-      return;
-    }
-    const component = metrics.component;
-    metrics.ledgered++;
-    const origin = anchor?.origin;
-    const index = origin === undefined ? this.#untracked++ : anchor!.nextLedgerIndex(component);
-    const at = this.runtime.clock.now();
-    const id = entryId(
-      this.topology,
-      origin ?? { spout: `untracked-${at}`, split: '', position: 0 },
-      component,
-      index,
-      cause,
-    );
-    const { encoding, payload } = payloadOf(lost.value);
-    this.record(
-      { id, at, topology: this.topology, component, input, cause, detail, origin, time, encoding, payload },
-      anchor,
-    );
+  /** Puts a value that a component could not take into the ledger; its tree is held until the entry is safe. */
+  lose({ metrics, input, cause, detail, value, time }: Lost, anchor: Anchor | undefined): void {
+    const payload = { encoding: 'value' as const, payload: encoded(value) };
+    this.#enter({ metrics, input, cause, detail, time }, payload, anchor);
   }
 
-  record(entry: Parameters<EngineOptions['ledger']['record']>[0], anchor: Anchor | undefined): void {
+  /** Puts a record that its source could not read into the ledger, as the source held it. */
+  reject(metrics: Metrics, { cause, detail, payload }: Rejected, anchor: Anchor | undefined): void {
+    const time = this.runtime.clock.now();
+    this.#enter({ metrics, input: undefined, cause, detail, time }, { encoding: 'record', payload }, anchor);
+  }
+
+  /** A ledger that fails stops the topology: the record would be lost. */
+  #enter(
+    { metrics, input, cause, detail, time }: Omit<Lost, 'value'>,
+    payload: Pick<LedgerEntry, 'encoding' | 'payload'>,
+    anchor: Anchor | undefined,
+  ): void {
+    const component = metrics.component;
+    if (anchor?.inLedger) return anchor.fail(new MillraceError('MR_LOST_AGAIN', [component, detail]));
+    const at = this.runtime.clock.now();
+    const origin = anchor?.origin;
+    const index = origin === undefined ? this.#untracked++ : anchor!.nextLedgerIndex(component);
+    const from = origin ?? { spout: `untracked-${at}`, split: '', position: 0 };
+    const id = entryId(this.topology, from, component, index, cause);
+    metrics.ledgered++;
     anchor?.hold();
     this.#recording++;
+    const entry = { id, at, topology: this.topology, component, input, cause, detail, origin, time, ...payload };
     this.options.ledger.record(entry).then(
       () => {
         this.#recording--;
@@ -128,17 +154,17 @@ export class Worker {
         anchor?.release();
         this.progress();
       },
-      (thrown: unknown) => this.fail(new MillraceError('MR_LEDGER', [entry.component, messageOf(thrown)], thrown)),
+      (thrown: unknown) => this.fail(new MillraceError('MR_LEDGER', [component, messageOf(thrown)], thrown)),
     );
   }
 }
 
 /** A value that cannot be encoded is kept as text: the entry tells at least what it was. */
-function payloadOf(value: unknown): { encoding: 'value'; payload: Uint8Array } {
+function encoded(value: unknown): Uint8Array {
   try {
-    return { encoding: 'value', payload: structured.encode(value) };
+    return structured.encode(value);
   } catch {
-    return { encoding: 'value', payload: structured.encode(inspect(value)) };
+    return structured.encode(inspect(value));
   }
 }
 

@@ -11,6 +11,22 @@ import type { Task } from './task.ts';
 
 export type MessageId = string | number;
 
+/** A record that cannot be read. */
+export interface Rejected {
+  readonly cause: 'null' | 'malformed';
+  /** What is wrong with it, for people. */
+  readonly detail: string;
+  /** Its bytes, as the source holds them. */
+  readonly payload: Uint8Array | null;
+}
+
+export interface QueueTask<E> extends SpoutContext {
+  /** `emit(value, id?, time?)`: a tuple without an id is not tracked. */
+  readonly emit: Emit<E, [id?: MessageId, time?: number]>;
+  /** Gives a record that cannot be read: it goes to the ledger with its cause, and the flow goes on. */
+  reject(rejected: Rejected): void;
+}
+
 export interface SpoutContext extends Task {
   /** Says that there is something again, after `nextTuple` or `next` returned false. Any number of calls is fine. */
   wake(): void;
@@ -40,12 +56,7 @@ export interface LogTask<T> extends SpoutContext {
   /** Gives one record; `next` is the position to go on from after it. `time` is event time in milliseconds. */
   emit(split: string, position: Position, next: Position, value: T, time: number): void;
   /** Gives a record that cannot be read: it goes to the ledger with its cause, and the flow goes on. */
-  reject(
-    split: string,
-    position: Position,
-    next: Position,
-    rejected: { readonly cause: 'null' | 'malformed'; readonly detail: string; readonly payload: Uint8Array | null },
-  ): void;
+  reject(split: string, position: Position, next: Position, rejected: Rejected): void;
   /** No record will come on this split any more. */
   endSplit(split: string): void;
 }
@@ -85,9 +96,7 @@ export interface Spout<out H> {
 /** A queue spout: `emit(value, id?, time?)`. */
 export function spout<const E extends Emits>(definition: {
   readonly emits: E;
-  readonly open: (
-    task: SpoutContext & { readonly emit: Emit<E, [id?: MessageId, time?: number]> },
-  ) => QueueReader | Promise<QueueReader>;
+  readonly open: (task: QueueTask<E>) => QueueReader | Promise<QueueReader>;
 }): Spout<Handles<E>> {
   return {
     component: 'spout',

@@ -24,8 +24,10 @@ export type Execute<In> =
   | Handler<ValueOf<In>, KeyOf<In>>
   | (In extends Input<unknown> ? never : { readonly [N in keyof In]: Handler<ValueOf<In[N]>, KeyOf<In[N]>> });
 type Needs<In> = undefined extends KeyOf<In> ? 'no key' : Needed;
-type Sync<R> =
-  R extends PromiseLike<unknown>
+/** A function that only throws returns `never`, and is fine. */
+type Sync<R> = [R] extends [never]
+  ? unknown
+  : R extends PromiseLike<unknown>
     ? 'an async function needs asyncBolt({ concurrency, execute })'
     : R extends Iterator<unknown>
       ? 'a generator function needs flatMap(function* (value) { … })'

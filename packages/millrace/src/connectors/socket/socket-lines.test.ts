@@ -95,7 +95,7 @@ test('a client that sends faster than the topology takes is held back, and loses
   assert.ok(drained, 'the client may go on');
 });
 
-test('a line above the limit, or not UTF-8, is dropped and counted, and the flow goes on', async () => {
+test('a line above the limit, or not UTF-8, is rejected with what is left of it, and the flow goes on', async () => {
   const { runtime, driven, client, send, values } = await open({ maxLineBytes: 5 });
   const one = await client();
   await send(one, 'a\nsixsix\n');
@@ -106,9 +106,15 @@ test('a line above the limit, or not UTF-8, is dropped and counted, and the flow
   await driven.until(() => driven.emitted.length === 2);
   driven.once();
   assert.deepEqual(values(), ['a', 'b']);
-  assert.match(driven.lines[1]!, /longer than 5 bytes: it is dropped/);
-  assert.match(driven.lines[2]!, /2 of its lines were dropped/);
-  assert.equal(driven.lines.length, 3);
+  assert.deepEqual(
+    driven.rejected.map(({ cause, payload }) => [cause, ...payload!]),
+    [
+      ['malformed', ...Buffer.from('sixsi')],
+      ['malformed', 0xff],
+    ],
+  );
+  assert.match(driven.rejected[0]!.detail, /is longer than 5 bytes/);
+  assert.match(driven.rejected[1]!.detail, /is not UTF-8/);
 });
 
 test('clients above the most are turned away', async () => {

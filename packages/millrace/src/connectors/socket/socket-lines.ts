@@ -6,8 +6,9 @@
 import { MillraceError } from '../../errors.ts';
 import { socketsResource } from '../../runtime/resources.ts';
 import type { Connection, Listener } from '../../runtime/runtime.ts';
+import type { Schema } from '../../topology/schema.ts';
 import { type } from '../../topology/schema.ts';
-import type { QueueReader, Spout, SpoutContext } from '../../topology/spout.ts';
+import type { QueueReader, QueueTask, Spout } from '../../topology/spout.ts';
 import { spout } from '../../topology/spout.ts';
 import type { Stream } from '../../topology/stream.ts';
 import { LineSplitter, textOf } from '../line-splitter.ts';
@@ -18,7 +19,7 @@ export interface SocketLinesOptions {
   readonly host?: string;
   /** 0 for any free one, which is told in the log. */
   readonly port: number;
-  /** Longest line in bytes, 64 KiB by default. A longer one is dropped and counted in the log. */
+  /** Longest line in bytes, 64 KiB by default. A longer one goes to the ledger, its beginning only. */
   readonly maxLineBytes?: number;
 }
 
@@ -55,17 +56,16 @@ interface Client {
   /** Not read, because enough waits. */
   held: boolean;
   closed: boolean;
-  dropped: number;
 }
 
 class SocketReader implements QueueReader {
-  readonly #task: SpoutContext & { readonly emit: (value: string) => void };
+  readonly #task: QueueTask<Schema<string>>;
   readonly #limit: number;
   #listener: Listener | undefined;
   /** In the order in which they have their turns. */
   #clients: Client[] = [];
 
-  constructor(task: SpoutContext & { readonly emit: (value: string) => void }, limit: number) {
+  constructor(task: QueueTask<Schema<string>>, limit: number) {
     this.#task = task;
     this.#limit = limit;
   }
@@ -83,10 +83,7 @@ class SocketReader implements QueueReader {
       const client = this.#clients.shift()!;
       const given = this.#give(client, Math.min(left, TURN));
       left -= given;
-      if (given === 0 && client.closed) {
-        this.#gone(client);
-        continue;
-      }
+      if (given === 0 && client.closed) continue;
       this.#clients.push(client);
       empty = given === 0 ? empty + 1 : 0;
     }
@@ -107,7 +104,7 @@ class SocketReader implements QueueReader {
       return connection.close();
     }
     const lines = new LineSplitter(this.#limit);
-    const client: Client = { connection, lines, held: false, closed: false, dropped: 0 };
+    const client: Client = { connection, lines, held: false, closed: false };
     this.#clients.push(client);
     connection.onData((bytes) => {
       lines.push(bytes);
@@ -132,7 +129,7 @@ class SocketReader implements QueueReader {
     let seen = 0;
     for (; seen < most && lines.take(); seen++) {
       const text = lines.tooLong ? undefined : textOf(lines.line);
-      if (text === undefined) this.#drop(client, lines.tooLong);
+      if (text === undefined) this.#reject(client, lines);
       else this.#task.emit(text);
     }
     if (client.held && lines.unread < HIGH / 2) {
@@ -142,13 +139,9 @@ class SocketReader implements QueueReader {
     return seen;
   }
 
-  /** The first of a client is told, and all of them when it goes: a broken client must not fill the log. */
-  #drop(client: Client, tooLong: boolean): void {
+  #reject({ connection }: Client, { tooLong, line }: LineSplitter): void {
     const why = tooLong ? `longer than ${this.#limit} bytes` : 'not UTF-8';
-    if (client.dropped++ === 0) this.#task.log(`${client.connection.remote} sent a line that is ${why}: it is dropped`);
-  }
-
-  #gone({ connection, dropped }: Client): void {
-    if (dropped > 1) this.#task.log(`${connection.remote} is gone; ${dropped} of its lines were dropped`);
+    const detail = `a line from ${connection.remote} is ${why}`;
+    this.#task.reject({ cause: 'malformed', detail, payload: new Uint8Array(line) });
   }
 }
