@@ -116,7 +116,7 @@ for (const version of supported) {
       assert.doesNotMatch(stderr, /ExperimentalWarning/);
     });
 
-    test('the command itself goes on where that one stopped, and exits 0 at Ctrl-C', async () => {
+    test('the command itself starts on the data left behind, and exits 0 at Ctrl-C', async () => {
       const args = ['run', 'src/sensors.ts'];
       const wanted = { cwd: app, env: machine, until: /^alert: /m, within: 60_000 };
       const { code, stderr } = await runUntil(join(app, 'node_modules/.bin/millrace'), args, wanted);

@@ -15,7 +15,7 @@ test('npm start shows alerts, and at Ctrl-C finishes what is inside', async () =
   assert.doesNotMatch(stdout + stderr, /\n\s+at /, 'no stack trace');
 });
 
-test('the same command without npm goes on, and exits 0 at Ctrl-C', async () => {
+test('the same command without npm starts on the data left behind, and exits 0 at Ctrl-C', async () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
   const [, ...args] = scripts.start.split(' ');
   const { code, stderr } = await runUntil(process.execPath, args, wanted);
