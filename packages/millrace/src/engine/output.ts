@@ -40,6 +40,18 @@ export class Output {
     if (this.direct) this.tasks[at] = task;
   }
 
+  /** Values that all have one time. */
+  addAll(many: readonly unknown[], from: number, time: number): void {
+    const { values, times } = this;
+    const freeze = this.#freeze;
+    let at = this.count;
+    for (let i = from; i < many.length; i++, at++) {
+      values[at] = freeze === undefined ? many[i] : freeze(many[i]);
+      times[at] = time;
+    }
+    this.count = at;
+  }
+
   /** Hands on all that was emitted, in order. A topology has no cycle, so nothing is added meanwhile. */
   deliver(): void {
     const { count, edges, metrics } = this;

@@ -17,19 +17,15 @@ import { Ticker } from './ticker.ts';
 
 type Execute = (value: unknown, time: number, key: Key | undefined) => unknown;
 
-/** The event time that `emit` takes where none is given: that of the input being executed. */
-class Step {
-  executing = false;
-  time = 0;
-}
-
 export class SyncTask implements EngineTask {
   readonly outputs: readonly Output[];
   readonly metrics: Metrics;
   readonly stopwatch: Stopwatch;
   readonly #station: Station;
   readonly #index: number;
-  readonly #step = new Step();
+  #executing = false;
+  /** The event time that `emit` takes where none is given: that of the input being executed. */
+  #time = 0;
   readonly #state: VolatileState | undefined;
   readonly #code: Lifecycle & { readonly execute: AnyExecute };
   readonly retrying: Retrying<SyncPort>;
@@ -86,18 +82,16 @@ export class SyncTask implements EngineTask {
     this.#code.cleanup?.();
   }
 
-  /** One input, as the first try. The hot path: see ARCHITECTURE.md before adding to it. */
+  /** One input, as the first try. The hot path. */
   run(port: SyncPort, value: unknown, time: number, key: Key | undefined): void {
     this.stopwatch.in(this.metrics);
     try {
       this.#execute(port.execute, value, time, key);
     } catch (thrown) {
-      this.metrics.ended++;
       this.#undo();
       this.retrying.failed(this.retrying.begin(port, value, time, key), thrown);
       return;
     }
-    this.metrics.ended++;
     this.metrics.acked++;
     this.#commit();
   }
@@ -107,22 +101,21 @@ export class SyncTask implements EngineTask {
     try {
       this.#execute(input.port.execute, input.value, input.time, input.key);
     } catch (thrown) {
-      this.metrics.ended++;
       this.#undo();
       this.retrying.failed(input, thrown);
       return 'failed';
     }
-    this.metrics.ended++;
     this.metrics.acked++;
     this.#commit();
     return 'done';
   }
 
+  /** Runs user code. What it asks for is collected, until `#commit` or `#undo`. */
   #execute(execute: Execute, value: unknown, time: number, key: Key | undefined): void {
-    const step = this.#step;
-    step.time = time;
-    step.executing = true;
+    this.#time = time;
+    this.#executing = true;
     if (this.#state !== undefined) this.#state.key = key;
+    this.metrics.ended++;
     const result = execute(value, time, key);
     if (result !== undefined && result instanceof Promise) {
       result.catch(() => {}); // its failure is reported by the error below
@@ -131,14 +124,17 @@ export class SyncTask implements EngineTask {
   }
 
   #commit(): void {
-    this.#step.executing = false;
-    this.#state?.commit();
+    this.#executing = false;
+    if (this.#state !== undefined) this.#state.commit();
     const { outputs } = this;
-    for (let i = 0; i < outputs.length; i++) if (outputs[i]!.count > 0) outputs[i]!.deliver();
+    for (let i = 0; i < outputs.length; i++) {
+      const output = outputs[i]!;
+      if (output.count > 0) output.deliver();
+    }
   }
 
   #undo(): void {
-    this.#step.executing = false;
+    this.#executing = false;
     this.#state?.undo();
     for (const output of this.outputs) output.discard();
   }
@@ -168,16 +164,15 @@ export class SyncTask implements EngineTask {
 
   #emitters(): unknown {
     const { component } = this.#station;
-    const step = this.#step;
     const outside = () => new MillraceError('MR_EMIT_OUTSIDE', [component.id]);
     const emitters = this.outputs.map((output) =>
       output.direct
-        ? (task: number, value: unknown, time: number = step.time) => {
-            if (!step.executing) throw outside();
+        ? (task: number, value: unknown, time: number = this.#time) => {
+            if (!this.#executing) throw outside();
             output.add(value, time, task);
           }
-        : (value: unknown, time: number = step.time) => {
-            if (!step.executing) throw outside();
+        : (value: unknown, time: number = this.#time) => {
+            if (!this.#executing) throw outside();
             output.add(value, time);
           },
     );
