@@ -106,7 +106,10 @@ export class Stopwatch {
   #running: Metrics | undefined;
   /** The last reading of the monotonic clock, milliseconds. */
   now: number;
-  readonly #completed: { metrics: Metrics; since: number }[] = [];
+  /** Trees that have ended since the last reading: whose they are, and when they began. */
+  readonly #completed: Metrics[] = [];
+  readonly #since: number[] = [];
+  #ends = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -123,7 +126,8 @@ export class Stopwatch {
 
   /** A tree that began at `since` (a reading of `now`) has ended; recorded at the next reading of the clock. */
   completed(metrics: Metrics, since: number): void {
-    this.#completed.push({ metrics, since });
+    this.#completed[this.#ends] = metrics;
+    this.#since[this.#ends++] = since;
   }
 
   #switchTo(metrics: Metrics | undefined): void {
@@ -139,10 +143,8 @@ export class Stopwatch {
       }
       last.capacity.note(now, last.busy);
     }
-    if (this.#completed.length > 0) {
-      for (const { metrics: of, since } of this.#completed) of.complete.record(now - since);
-      this.#completed.length = 0;
-    }
+    for (let i = 0; i < this.#ends; i++) this.#completed[i]!.complete.record(now - this.#since[i]!);
+    this.#ends = 0;
     this.#running = metrics;
     this.now = now;
   }
