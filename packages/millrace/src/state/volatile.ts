@@ -41,15 +41,18 @@ export class VolatileState {
     this.#key = key === undefined ? undefined : canonicalKey(key);
   }
 
+  /** The step has ended well. Until the next `key` there is none: a handle that was kept finds nothing to change. */
   commit(): void {
+    this.#key = undefined;
     if (this.#before.length > 0) this.#before = [];
   }
 
   undo(): void {
+    this.#key = undefined;
     for (const { cells, key, had, value, length } of this.#before.reverse()) {
       if (!had) cells.delete(key);
       else if (length === undefined) cells.set(key, value);
-      else (value as List).items.length = length;
+      else cells.set(key, shortened(value as List, length));
     }
     this.#before = [];
   }
@@ -60,7 +63,9 @@ export class VolatileState {
       if (this.#key === undefined) throw new MillraceError('MR_NO_KEY_HERE', [this.#component, name]);
       return this.#key;
     };
-    return spec.kind === 'value' ? this.#valueHandle(cells, key, spec.initial) : this.#listHandle(cells, key);
+    return spec.kind === 'value'
+      ? this.#valueHandle(cells, key, this.#freeze(spec.initial))
+      : this.#listHandle(cells, key);
   }
 
   #valueHandle(cells: Map<CanonicalKey, unknown>, key: () => CanonicalKey, initial: unknown): ValueState<unknown> {
@@ -82,7 +87,7 @@ export class VolatileState {
         const list = cells.get(key()) as List | undefined;
         if (list === undefined) return none;
         list.lent = true;
-        return list.items;
+        return this.#freeze(list.items);
       },
       append: (value) => {
         const at = key();
@@ -110,4 +115,11 @@ export class VolatileState {
     this.#before.push({ cells, key, had: true, value: cells.get(key), length: undefined });
     cells.delete(key);
   }
+}
+
+/** The list without what was appended to it; one that was handed out since stays as it is, and another takes its place. */
+function shortened(list: List, length: number): List {
+  if (list.lent) return { items: list.items.slice(0, length), lent: false };
+  list.items.length = length;
+  return list;
 }
