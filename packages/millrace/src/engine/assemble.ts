@@ -124,7 +124,7 @@ export function edgeTo(station: Station, input: NamedInput): Edge {
   };
   const edge = makeEdge(input.grouping, target);
   if (!worker.options.encodeEdges) return edge;
-  return new EncodingEdge(edge, input.from.component, input.from.stream, station.freeze);
+  return new EncodingEdge(edge, input.from.component, input.from.stream, station.freeze, (error) => worker.fail(error));
 }
 
 function connect(source: Station, station: Station, input: NamedInput): void {

@@ -188,3 +188,15 @@ test('reading a stream that the topology does not give back says which there are
   });
   assert.throws(() => run.written('row'), { message: /there is no component 'row' here; declared so far: 'rows'/ });
 });
+
+test('what could not cross to another worker is told as well when a promise gave it', async () => {
+  const functions = topology('functions', (t) => {
+    const raw = t.spout('raw', never);
+    const make = asyncBolt({ concurrency: 1, execute: async () => ({ call: () => 1 }) });
+    t.bolt('use', t.bolt('make', raw.shuffle(), make).shuffle(), () => {});
+    return { raw };
+  });
+  const run = testRun(functions, { encodeEdges: true });
+  run.feed('raw', { device: 'd', site: 's', value: 1 });
+  await assert.rejects(run.settle(), { code: 'MR_EDGE_ENCODING' });
+});
