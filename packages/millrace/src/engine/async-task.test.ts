@@ -124,3 +124,22 @@ test('a call that throws at once is an error like any other', async () => {
   await started.runtime.until(started.running.done);
   assert.match(started.ledger.list()[0]!.detail, /at once/);
 });
+
+test('what was given up is not counted as acked; each try is counted and timed', async () => {
+  const source = new ArraySource(type<number>(), { a: [1, 2] });
+  const t = topology('counted', (b) => {
+    const work = asyncBolt({
+      concurrency: 1,
+      execute: async (n: number) => {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        if (n === 1) throw new Error('no');
+      },
+    });
+    b.bolt('work', b.spout('s', source.spout).shuffle(), work, { onError: { retries: 2 } });
+  });
+  const { runtime, running } = await startVirtual(t);
+  await runtime.until(running.done);
+  const { executed, acked, failed, errors, ledgered, execute } = running.metrics().components[1]!;
+  assert.deepEqual([executed, acked, failed, errors, ledgered], [4, 1, 1, 3, 1]);
+  assert.deepEqual([execute.count, execute.sum], [4, 40]);
+});

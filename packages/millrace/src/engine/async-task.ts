@@ -9,6 +9,7 @@ import type { AsyncCall, BoltCode } from '../topology/bolt.ts';
 import type { CanonicalKey, Key } from '../topology/key.ts';
 import { canonicalKey } from '../topology/key.ts';
 import type { Port } from './edge.ts';
+import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
 import type { Output } from './output.ts';
 import type { EngineTask, Station } from './station.ts';
@@ -25,8 +26,8 @@ interface Call {
   readonly anchor: Anchor | undefined;
   readonly since: number;
   attempt: number;
-  /** Set when it has ended: what it gave, or that it was given up. */
-  ended: { readonly result: unknown } | undefined;
+  /** Set when it has ended: what it gave, or that it was given up and is in the ledger. */
+  ended: { readonly result: unknown; readonly lost: boolean } | undefined;
   abort: AbortController | undefined;
 }
 
@@ -37,10 +38,12 @@ export class AsyncTask implements EngineTask {
   readonly #code: AsyncCode;
   readonly #timeout: number | undefined;
   readonly #room: Room;
-  readonly #waiting: Call[] = [];
+  /** Those that may start when there is a place, in order. */
+  readonly #waiting = new Fifo<Call>();
   /** Running, or ended and not delivered yet; in the order of the inputs. */
   readonly #running = new Set<Call>();
-  readonly #busyKeys = new Set<CanonicalKey | undefined>();
+  /** `perKey`: each key with a call that waits or runs, and the inputs behind that one. */
+  readonly #lines = new Map<CanonicalKey | undefined, Fifo<Call>>();
   #delivering = false;
 
   constructor(station: Station, index: number, code: AsyncCode) {
@@ -57,7 +60,7 @@ export class AsyncTask implements EngineTask {
   }
   async open(): Promise<void> {}
   get idle(): boolean {
-    return this.#running.size === 0 && this.#waiting.length === 0;
+    return this.#room.used === 0;
   }
   get queued(): number {
     return this.#room.used;
@@ -71,35 +74,33 @@ export class AsyncTask implements EngineTask {
     const { worker } = this.#station;
     worker.anchor?.hold();
     this.#room.take();
-    const since = worker.runtime.clock.monotonic();
-    this.#waiting.push({
+    const call: Call = {
       input,
       value,
       time,
       key,
       anchor: worker.anchor,
-      since,
+      since: worker.runtime.clock.monotonic(),
       attempt: 0,
       ended: undefined,
       abort: undefined,
-    });
+    };
+    const line = this.#code.order === 'perKey' ? this.#lineOf(call) : undefined;
+    if (line === undefined) this.#waiting.push(call);
+    else line.push(call);
     this.#startWhatMay();
   }
 
+  /** The line that this call must wait in; undefined when it is the first of its key, and heads a new line. */
+  #lineOf(call: Call): Fifo<Call> | undefined {
+    const key = keyOf(call);
+    const line = this.#lines.get(key);
+    if (line === undefined) this.#lines.set(key, new Fifo());
+    return line;
+  }
+
   #startWhatMay(): void {
-    if (this.#code.order !== 'perKey') {
-      while (this.#waiting.length > 0 && this.#running.size < this.#code.concurrency)
-        this.#start(this.#waiting.shift()!);
-      return;
-    }
-    for (let i = 0; i < this.#waiting.length && this.#running.size < this.#code.concurrency; ) {
-      const key = keyOf(this.#waiting[i]!);
-      if (this.#busyKeys.has(key)) i++;
-      else {
-        this.#busyKeys.add(key);
-        this.#start(this.#waiting.splice(i, 1)[0]!);
-      }
-    }
+    while (this.#waiting.length > 0 && this.#running.size < this.#code.concurrency) this.#start(this.#waiting.shift()!);
   }
 
   #start(call: Call): void {
@@ -112,10 +113,14 @@ export class AsyncTask implements EngineTask {
     const abort = new AbortController();
     call.abort = abort;
     const attempt = call.attempt;
-    /** A time-out and its call's own end race: the first counts. */
-    const current = () => !worker.dead && call.attempt === attempt && call.ended === undefined;
-    const cancelTimeout = this.#startTimeout(call, abort, current);
     const started = worker.runtime.clock.monotonic();
+    /** A time-out and its call's own end race: the first counts. */
+    const isFirst = () => {
+      if (worker.dead || call.attempt !== attempt || call.ended !== undefined) return false;
+      metrics.execute.record(worker.runtime.clock.monotonic() - started);
+      return true;
+    };
+    const cancelTimeout = this.#startTimeout(call, abort, isFirst);
     const asked: AsyncCall = { signal: abort.signal, time: call.time };
     metrics.ended++;
     metrics.executed++;
@@ -128,22 +133,20 @@ export class AsyncTask implements EngineTask {
     promise.then(
       (result) => {
         cancelTimeout();
-        if (!current()) return;
-        metrics.execute.record(worker.runtime.clock.monotonic() - started);
-        this.#end(call, result);
+        if (isFirst()) this.#end(call, result, false);
       },
       (thrown: unknown) => {
         cancelTimeout();
-        if (current()) this.#failed(call, thrown);
+        if (isFirst()) this.#failed(call, thrown);
       },
     );
   }
 
-  #startTimeout(call: Call, abort: AbortController, current: () => boolean): () => void {
+  #startTimeout(call: Call, abort: AbortController, isFirst: () => boolean): () => void {
     const ms = this.#timeout;
     if (ms === undefined) return () => {};
     return this.#station.worker.runtime.timers.after(ms, () => {
-      if (!current()) return;
+      if (!isFirst()) return;
       const error = new MillraceError('MR_TIMEOUT', [this.#station.id, ms]);
       this.#failed(call, error);
       abort.abort(error);
@@ -169,11 +172,11 @@ export class AsyncTask implements EngineTask {
     worker.options.log(component.id, `${error.message}; given to the ledger after ${call.attempt} tries`);
     const { input, value, time, anchor } = call;
     worker.lose({ metrics, input, cause: 'error', detail: error.message, value, time }, anchor);
-    this.#end(call, undefined);
+    this.#end(call, undefined, true);
   }
 
-  #end(call: Call, result: unknown): void {
-    call.ended = { result };
+  #end(call: Call, result: unknown, lost: boolean): void {
+    call.ended = { result, lost };
     this.#deliver();
   }
 
@@ -194,17 +197,16 @@ export class AsyncTask implements EngineTask {
         });
         break;
       }
-      this.#deliverOne(call, call.ended.result);
+      this.#deliverOne(call, call.ended);
     }
     this.#startWhatMay();
     worker.progress();
   }
 
-  #deliverOne(call: Call, result: unknown): void {
+  #deliverOne(call: Call, { result, lost }: NonNullable<Call['ended']>): void {
     const { worker, metrics } = this.#station;
     this.#running.delete(call);
-    if (this.#code.order === 'perKey') this.#busyKeys.delete(keyOf(call));
-    metrics.acked++;
+    if (!lost) metrics.acked++;
     metrics.process.record(worker.runtime.clock.monotonic() - call.since);
     if (result !== undefined) {
       worker.stepAlone(call.anchor, () => {
@@ -212,8 +214,15 @@ export class AsyncTask implements EngineTask {
         this.outputs[0]!.deliver();
       });
     }
+    if (this.#code.order === 'perKey') this.#nextOf(keyOf(call));
     this.#room.give();
     call.anchor?.release();
+  }
+
+  #nextOf(key: CanonicalKey | undefined): void {
+    const next = this.#lines.get(key)!.shift();
+    if (next === undefined) this.#lines.delete(key);
+    else this.#waiting.push(next);
   }
 }
 

@@ -79,3 +79,48 @@ test('an array is emitted whole or not at all, and a poisonous input goes to the
   assert.equal(entry!.component, 'split');
   assert.deepEqual(entry!.origin, { spout: 's', split: 'a', position: 1 });
 });
+
+test('what waits behind a generator waits for room as well (law 9)', async () => {
+  const source = new ArraySource(type<number>(), { a: Array.from({ length: 20 }, (_, i) => i) });
+  let most = 0;
+  const t = topology('behind', (b) => {
+    const mixed = flatMap((n: number): Iterable<number> => (n === 0 ? new Set(Array(9).keys()) : [n]));
+    const slow = asyncBolt({
+      concurrency: 1,
+      execute: () => new Promise<void>((resolve) => setTimeout(resolve, 10)),
+    });
+    const out = b.bolt('mixed', b.spout('s', source.spout).all(), mixed, { queue: 20 });
+    b.bolt('slow', out.shuffle(), slow, { queue: 2 });
+    const fan = b.bolt(
+      'fan',
+      out.shuffle(),
+      flatMap(() => []),
+    );
+    b.bolt('none', fan.shuffle(), () => {});
+  });
+  const { runtime, running } = await startVirtual(t);
+  while (running.state !== 'completed') {
+    await runtime.advance(1);
+    most = Math.max(most, running.metrics().components[2]!.queued);
+  }
+  assert.equal(most, 3);
+});
+
+test('a generator that waited is counted when it ends', async () => {
+  const source = new ArraySource(type<number>(), { a: [1] });
+  const t = topology('waited', (b) => {
+    const three = flatMap(function* (n: number) {
+      for (let i = 0; i < 3; i++) yield n;
+    });
+    const out = b.bolt('three', b.spout('s', source.spout).shuffle(), three);
+    const slow = asyncBolt({
+      concurrency: 1,
+      execute: () => new Promise<void>((resolve) => setTimeout(resolve, 10)),
+    });
+    b.bolt('slow', out.shuffle(), slow, { queue: 2 });
+  });
+  const { runtime, running } = await startVirtual(t);
+  await runtime.until(running.done);
+  const { executed, acked, execute } = running.metrics().components[1]!;
+  assert.deepEqual([executed, acked, execute.count], [1, 1, 1]);
+});

@@ -6,6 +6,7 @@
 import type { BoltCode } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
 import type { Port } from './edge.ts';
+import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
 import type { Output } from './output.ts';
 import type { Ran, Waiting } from './retrying.ts';
@@ -47,7 +48,7 @@ export class FlatMapTask implements EngineTask {
   readonly #output: Output;
   readonly #each: Each;
   readonly #retrying: Retrying<FlatMapPort>;
-  readonly #behind: Arrived[] = [];
+  readonly #behind = new Fifo<Arrived>();
   readonly #room: Room;
   #suspended = false;
 
@@ -93,23 +94,33 @@ export class FlatMapTask implements EngineTask {
     return this.#run(input, input);
   }
 
-  #run({ port, value, time, key }: Omit<Arrived, 'anchor'>, waiting: Waiting<FlatMapPort> | undefined): Ran {
+  #run(input: Omit<Arrived, 'anchor'>, waiting: Waiting<FlatMapPort> | undefined): Ran {
     const { worker, metrics } = this.#station;
     worker.stopwatch.in(metrics);
-    const pull: Pull = { iterator: NOTHING, port, value, time, key, given: 0, skip: waiting?.given ?? 0, waiting };
+    const skip = waiting?.given ?? 0;
+    let many: Iterable<unknown>;
+    let iterator: Iterator<unknown> | undefined;
     try {
-      const many = this.#each(value, time);
-      if (Array.isArray(many)) {
-        for (let i = pull.skip; i < many.length; i++) this.#output.add(many[i], time);
-        metrics.ended++;
-        metrics.acked++;
-        if (this.#output.count > 0) this.#output.deliver();
-        return 'done';
-      }
-      return this.#pull({ ...pull, iterator: many[Symbol.iterator]() });
+      many = this.#each(input.value, input.time);
+      iterator = Array.isArray(many) ? undefined : many[Symbol.iterator]();
     } catch (thrown) {
-      return this.#threw(pull, thrown);
+      return this.#threw(this.#pullOf(NOTHING, input, skip, waiting), thrown);
     }
+    if (iterator !== undefined) return this.#pull(this.#pullOf(iterator, input, skip, waiting));
+    metrics.ended++;
+    metrics.acked++;
+    this.#output.addAll(many as readonly unknown[], skip, input.time);
+    if (this.#output.count > 0) this.#output.deliver();
+    return 'done';
+  }
+
+  #pullOf(
+    iterator: Iterator<unknown>,
+    { port, value, time, key }: Omit<Arrived, 'anchor'>,
+    skip: number,
+    waiting: Waiting<FlatMapPort> | undefined,
+  ): Pull {
+    return { iterator, port, value, time, key, given: 0, skip, waiting };
   }
 
   /** Delivers value by value until the end ('done'), a throw ('failed'), or a wait ('suspended'). */
@@ -118,7 +129,7 @@ export class FlatMapTask implements EngineTask {
     const { clock, timers } = worker.runtime;
     const until = clock.monotonic() + SLICE;
     for (let pulled = 1; ; pulled++) {
-      if (gate.closed) return this.#suspend(pull, (resume) => gate.whenOpen(resume));
+      if (gate.closed || worker.dead) return this.#suspend(pull, (resume) => gate.whenOpen(resume));
       if (pulled % PULLS === 0 && clock.monotonic() > until)
         return this.#suspend(pull, (resume) => timers.soon(resume));
       let next: IteratorResult<unknown>;
@@ -147,6 +158,7 @@ export class FlatMapTask implements EngineTask {
       if (worker.dead) return;
       this.#suspended = false;
       worker.stepAlone(anchor, () => {
+        worker.stopwatch.in(this.#station.metrics);
         if (this.#pull(pull) === 'done') this.#retrying.done(pull.waiting!);
       });
       this.#drain();
@@ -163,10 +175,18 @@ export class FlatMapTask implements EngineTask {
     return 'failed';
   }
 
-  /** The inputs that came while a generator was suspended, in order. */
+  /** The inputs that came while a generator was suspended, in order, while there is room for what they give. */
   #drain(): void {
-    const { worker } = this.#station;
-    while (!this.#suspended && this.#behind.length > 0) {
+    const { worker, gate } = this.#station;
+    while (!this.#suspended && this.#behind.length > 0 && !worker.dead) {
+      if (gate.closed) {
+        this.#suspended = true;
+        gate.whenOpen(() => {
+          this.#suspended = false;
+          this.#drain();
+        });
+        return;
+      }
       const { port, value, time, key, anchor } = this.#behind.shift()!;
       worker.stepAlone(anchor, () => this.receive(port, value, time, key));
       this.#room.give();

@@ -3,12 +3,24 @@
  * gates of every component upstream of it. Whoever starts a step there (a spout, a promise's result, a tick, a
  * generator) looks at its own gate first and waits until it opens. As a topology has no cycle, what is furthest
  * downstream always goes on, so gates always open again.
+ *
+ * A gate opens in the middle of somebody's step, and one step must not run inside another (law 2): what the inner one
+ * emits would overtake the rest of the outer one. So those who wait are called soon, from outside of any step.
  */
+import type { Timers } from '../runtime/runtime.ts';
+import { Fifo } from './fifo.ts';
+
 export class Gate {
+  readonly #timers: Timers;
   readonly #upstream = new Set<Gate>();
   #full = 0;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Fifo<() => void>();
+  #calling = false;
   readonly #always: (() => void)[] = [];
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
 
   /** Closed while a queue downstream is full. */
   get closed(): boolean {
@@ -29,22 +41,29 @@ export class Gate {
     for (const gate of this.#upstream) gate.#open();
   }
 
-  /** Calls back once, when the gate is open and its turn has come. */
+  /** Calls back once, when the gate is open and its turn has come; those who came first are first. */
   whenOpen(callback: () => void): void {
     this.#waiting.push(callback);
   }
 
-  /** Calls back each time the gate opens again. */
+  /** Calls back each time the gate opens again, in the step that opens it: to wake somebody, not to start a step. */
   whenOpens(callback: () => void): void {
     this.#always.push(callback);
   }
 
   #open(): void {
     if (--this.#full > 0) return;
+    if (this.#waiting.length > 0 && !this.#calling) {
+      this.#calling = true;
+      this.#timers.soon(() => this.#callWaiting());
+    }
     for (const callback of this.#always) callback();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const callback of waiting) callback();
+  }
+
+  /** Those whose turn has not come when the gate closes again keep their place. */
+  #callWaiting(): void {
+    this.#calling = false;
+    for (let left = this.#waiting.length; left > 0 && !this.closed; left--) this.#waiting.shift()!();
   }
 }
 

@@ -23,7 +23,7 @@ export interface EngineTask {
   /** Nothing waits here, runs, or is being retried. What a bolt holds until its next flush does not count. */
   readonly idle: boolean;
   readonly queued: number;
-  /** Gives on what is held: when all upstream are idle, before a stop. */
+  /** Gives on what is held: when all upstream are idle, before a stop. No tick comes after it. */
   flush(): void;
   /** Releases what `open` took. `now`: no more user code than needed, nothing is finished. */
   close(now: boolean): Promise<void>;
@@ -35,7 +35,7 @@ export class Station {
   readonly component: Component;
   readonly worker: Worker;
   readonly metrics: Metrics;
-  readonly gate = new Gate();
+  readonly gate: Gate;
   /** Tasks of a bolt or a sink; a spout has `spouts` instead. */
   readonly tasks: EngineTask[] = [];
   readonly spouts: SpoutTask[] = [];
@@ -47,6 +47,7 @@ export class Station {
     this.#tasksOf = tasksOf;
     this.component = component;
     this.worker = worker;
+    this.gate = new Gate(worker.runtime.timers);
     this.metrics = new Metrics(component.id, component.kind, component.settings.parallelism);
     this.#streams = component.streams.map(({ name }) => new StreamMetrics(name));
     this.metrics.streams.push(...this.#streams);
@@ -68,6 +69,10 @@ export class Station {
 
   get queued(): number {
     return [...this.tasks, ...this.spouts].reduce((sum, task) => sum + task.queued, 0);
+  }
+  /** Something waits in front of its tasks, or is under way in them. */
+  get isWorking(): boolean {
+    return this.tasks.some((task) => task.queued > 0);
   }
   get pending(): number {
     return this.spouts.reduce((sum, task) => sum + task.pending, 0);
