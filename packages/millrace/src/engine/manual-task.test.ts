@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MessageId, Tuple } from '../index.ts';
-import { bolt, manualBolt, spout, topology, type } from '../index.ts';
+import { asyncBolt, bolt, flatMap, manualBolt, spout, topology, type } from '../index.ts';
 import { ArraySource, startVirtual } from '../testing/start-virtual.ts';
 import { testRun } from '../testing.ts';
 
@@ -175,4 +175,117 @@ test('a queue spout hears of each id once: acked, failed, or timed out within [T
   await runtime.advance('20s');
   assert.deepEqual(heard.slice(2), ['fail 2 at 30000']);
   assert.equal(running.metrics().components[0]!.pending, 0);
+});
+
+test('a tuple that is acked twice in one step is an error of user code, and the engine goes on', async () => {
+  const source = new ArraySource(type<number>(), { a: [1, 2] });
+  const done: number[] = [];
+  const t = topology('twice', (b) => {
+    const twice = manualBolt({
+      prepare: ({ ack }) => ({
+        execute(tuple: Tuple<number>) {
+          ack(tuple);
+          if (tuple.value === 1) ack(tuple);
+          done.push(tuple.value);
+        },
+        flush() {},
+      }),
+    });
+    b.bolt('twice', b.spout('s', source.spout, { onError: { retries: 1 } }).shuffle(), twice);
+  });
+  const { runtime, running, ledger } = await startVirtual(t);
+  await runtime.until(running.done);
+  assert.deepEqual(done, [2]);
+  assert.match(ledger.list()[0]!.detail, /'twice'/);
+  const { acked, failed, errors, queued } = running.metrics().components[1]!;
+  assert.deepEqual([acked, failed, errors, queued], [1, 2, 2, 0]);
+});
+
+test('what a bolt gives on from a promise waits in order while a queue downstream is full (law 9)', async () => {
+  const source = new ArraySource(type<number>(), { a: Array.from({ length: 40 }, (_, i) => i) });
+  const got: number[] = [];
+  let most = 0;
+  const t = topology('late', (b) => {
+    const later = manualBolt({
+      emits: type<number>(),
+      prepare: ({ emit, ack }) => ({
+        execute(tuple: Tuple<number>) {
+          setTimeout(() => {
+            emit(tuple.value, [tuple]);
+            ack(tuple);
+          }, 5);
+        },
+        flush() {},
+      }),
+    });
+    const slow = asyncBolt({
+      concurrency: 1,
+      execute: (n: number) => new Promise<void>((resolve) => setTimeout(() => resolve(void got.push(n)), 10)),
+    });
+    const out = b.bolt('later', b.spout('s', source.spout).shuffle(), later, { queue: 30 });
+    b.bolt('slow', out.shuffle(), slow, { queue: 2 });
+  });
+  const { runtime, running } = await startVirtual(t);
+  while (running.state !== 'completed') {
+    await runtime.advance(1);
+    most = Math.max(most, running.metrics().components[2]!.queued);
+  }
+  assert.deepEqual(
+    got,
+    Array.from({ length: 40 }, (_, i) => i),
+  );
+  assert.equal(most, 3);
+});
+
+test('an asynchronous execute that fails after its first await fails its tuple', async () => {
+  const source = new ArraySource(type<number>(), { a: [1] });
+  const t = topology('awaiting', (b) => {
+    const awaiting = manualBolt({
+      prepare: () => ({
+        execute: async (_: Tuple<number>) => {
+          await Promise.resolve();
+          throw new Error('too late');
+        },
+        flush() {},
+      }),
+    });
+    b.bolt('awaiting', b.spout('s', source.spout, { onError: { retries: 0 } }).shuffle(), awaiting);
+  });
+  const { runtime, running, ledger } = await startVirtual(t);
+  await runtime.until(running.done);
+  assert.match(ledger.list()[0]!.detail, /too late/);
+  assert.equal(running.metrics().components[1]!.errors, 1);
+});
+
+test('one step does not run inside another: an emit keeps its place behind the ack that made room (law 2)', async () => {
+  const source = new ArraySource(type<number>(), { a: [3] });
+  const got: string[] = [];
+  const t = topology('nested', (b) => {
+    const pairing = manualBolt({
+      emits: type<string>(),
+      prepare: ({ emit, ack }) => {
+        let held: Tuple<number>[] = [];
+        const flush = () => {
+          for (const tuple of held) ack(tuple);
+          if (held.length > 0) emit(`after ${held.map(({ value }) => value)}`, []);
+          held = [];
+        };
+        return {
+          execute(tuple: Tuple<number>) {
+            held.push(tuple);
+            emit(`got ${tuple.value}`, []);
+          },
+          flush,
+        };
+      },
+    });
+    const counts = flatMap(function* (n: number) {
+      for (let i = 0; i < n; i++) yield i;
+    });
+    const s = b.bolt('counts', b.spout('s', source.spout).shuffle(), counts);
+    b.bolt('note', b.bolt('pairing', s.shuffle(), pairing, { queue: 1 }).shuffle(), (text) => void got.push(text));
+  });
+  const { runtime, running } = await startVirtual(t);
+  await runtime.until(running.done);
+  assert.deepEqual(got, ['got 0', 'after 0', 'got 1', 'after 1', 'got 2', 'after 2']);
 });

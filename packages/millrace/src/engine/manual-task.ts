@@ -1,12 +1,14 @@
 /**
  * A task of a manual bolt: it keeps its tuples and acks or fails each by itself, now or later, also from a promise. What
  * it emits is anchored to the tuples it names. What it emits, acks and fails while `execute`, `tick` or `flush` runs
- * takes effect when that returns; if it throws, none of it does, and the tuple that was being executed fails.
+ * takes effect when that returns; if it throws, none of it does, and the tuple that was being executed fails. What it
+ * asks for from a promise takes effect at once, or, while a queue downstream is full, in order when there is room again.
  */
 import { MillraceError } from '../errors.ts';
 import type { BoltCode, Lifecycle, Tuple } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
 import type { Port } from './edge.ts';
+import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
 import type { Output } from './output.ts';
 import { byStream } from './output.ts';
@@ -22,7 +24,7 @@ type Prepared = Lifecycle & { readonly execute: (tuple: Tuple<never>) => void; r
 /** Something that user code asked for: done when it returns, or dropped when it throws. */
 interface Effect {
   readonly apply: () => void;
-  readonly drop?: () => void;
+  readonly drop: () => void;
 }
 
 class HeldTuple implements Tuple<unknown> {
@@ -32,7 +34,8 @@ class HeldTuple implements Tuple<unknown> {
   readonly source: string;
   readonly #anchor: Anchor | undefined;
   readonly #since: number;
-  #open = true;
+  /** `ending`: acked or failed, by a step that has not returned yet. */
+  #state: 'open' | 'ending' | 'ended' = 'open';
 
   constructor(
     value: unknown,
@@ -50,14 +53,20 @@ class HeldTuple implements Tuple<unknown> {
     this.#since = since;
   }
   static isOpen(tuple: HeldTuple): boolean {
-    return tuple.#open;
+    return tuple.#state === 'open';
+  }
+  static hasEnded(tuple: HeldTuple): boolean {
+    return tuple.#state === 'ended';
   }
   static anchorOf(tuple: HeldTuple): Anchor | undefined {
     return tuple.#anchor;
   }
+  static mark(tuple: HeldTuple, state: 'open' | 'ending'): void {
+    tuple.#state = state;
+  }
   /** Ends it, once; gives back when it had arrived. */
   static close(tuple: HeldTuple): number {
-    tuple.#open = false;
+    tuple.#state = 'ended';
     return tuple.#since;
   }
 }
@@ -70,6 +79,8 @@ export class ManualTask implements EngineTask {
   readonly #room: Room;
   readonly #ticker: Ticker | undefined;
   #effects: Effect[] | undefined;
+  /** Asked for from outside of a step while a queue downstream was full. */
+  readonly #late = new Fifo<Effect>();
   #flushing = false;
 
   constructor(station: Station, index: number, firstId: number, code: ManualCode) {
@@ -80,10 +91,10 @@ export class ManualTask implements EngineTask {
     this.#code = code.prepare({
       ...station.taskContext(index, firstId),
       emit: this.#emitters(),
-      ack: (tuple: Tuple<unknown>) => this.#effect({ apply: () => this.#finish(tuple, undefined) }),
+      ack: (tuple: Tuple<unknown>) => this.#end(tuple, undefined),
       fail: (tuple: Tuple<unknown>, cause?: unknown) =>
-        this.#effect({ apply: () => this.#finish(tuple, { cause: cause ?? new Error(`failed by '${station.id}'`) }) }),
-      resetTimeout: (tuple: Tuple<unknown>) => HeldTuple.anchorOf(this.#open(tuple))?.touch(),
+        this.#end(tuple, { cause: cause ?? new Error(`failed by '${station.id}'`) }),
+      resetTimeout: (tuple: Tuple<unknown>) => HeldTuple.anchorOf(this.#held(tuple, HeldTuple.hasEnded))?.touch(),
     } as never);
     this.#ticker = Ticker.for(station, this.#code, (time) => this.#run(() => this.#code.tick!(time)));
   }
@@ -96,19 +107,24 @@ export class ManualTask implements EngineTask {
   async open(): Promise<void> {
     this.#ticker?.start();
   }
-  /** What it holds is given on by `flush`; nothing else ever waits here. */
+  /** What it holds is given on by `flush`. */
   get idle(): boolean {
-    return true;
+    return this.#late.length === 0;
   }
   get queued(): number {
     return this.#room.used;
   }
   flush(): void {
-    this.#run(() => this.#code.flush());
+    this.#ticker?.stop();
+    this.#flush();
   }
   async close(): Promise<void> {
     this.#ticker?.stop();
-    this.#code.cleanup?.();
+    await this.#code.cleanup?.();
+  }
+
+  #flush(): void {
+    this.#run(() => this.#code.flush());
   }
 
   #receive(value: unknown, time: number, key: Key | undefined, source: string): void {
@@ -122,6 +138,9 @@ export class ManualTask implements EngineTask {
     const failed = this.#collect(
       () => this.#code.execute(tuple as unknown as Tuple<never>),
       () => shown(value),
+      (error) => {
+        if (HeldTuple.isOpen(tuple)) this.#end(tuple, { cause: error });
+      },
     );
     if (failed !== undefined && HeldTuple.isOpen(tuple)) this.#finish(tuple, { cause: failed });
     if (this.#room.isFull) this.#flushSoon();
@@ -131,11 +150,13 @@ export class ManualTask implements EngineTask {
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    const { worker } = this.#station;
-    worker.runtime.timers.soon(() => {
+    const { worker, gate } = this.#station;
+    const flush = () => {
+      if (gate.closed) return gate.whenOpen(flush);
       this.#flushing = false;
-      if (!worker.dead && this.#room.isFull) this.flush();
-    });
+      if (!worker.dead && this.#room.isFull) this.#flush();
+    };
+    worker.runtime.timers.soon(flush);
   }
 
   /** A step of its own: a tick or a flush. */
@@ -143,25 +164,31 @@ export class ManualTask implements EngineTask {
     const { worker, metrics } = this.#station;
     worker.stepAlone(undefined, () => {
       worker.stopwatch.in(metrics);
-      this.#collect(run, () => '(tick or flush)');
+      this.#collect(
+        run,
+        () => '(tick or flush)',
+        () => {},
+      );
     });
   }
 
   /** Runs user code, and then what it asked for, or nothing of it when it threw: then gives back the error. */
-  #collect(run: () => void, input: () => string): MillraceError | undefined {
-    const { worker, component, metrics } = this.#station;
+  #collect(run: () => unknown, input: () => string, onLate: (error: MillraceError) => void): MillraceError | undefined {
+    const { worker } = this.#station;
     const outer = worker.anchor;
     const effects: Effect[] = [];
     this.#effects = effects;
     try {
-      run();
+      const result = run();
+      // An `async` function of the user's: what follows its first `await` is outside of this step, its failure included.
+      if (result instanceof Promise) {
+        result.catch((thrown: unknown) => {
+          if (!worker.dead) onLate(this.#threw(thrown, input()));
+        });
+      }
     } catch (thrown) {
-      for (const effect of effects) effect.drop?.();
-      metrics.errors++;
-      const error = this.#station.userError(this.#index, thrown, input());
-      if (component.settings.onError.exhausted === 'stop') worker.fail(error);
-      else worker.options.log(component.id, error.message);
-      return error;
+      for (const effect of effects) effect.drop();
+      return this.#threw(thrown, input());
     } finally {
       this.#effects = undefined;
     }
@@ -170,22 +197,51 @@ export class ManualTask implements EngineTask {
     return undefined;
   }
 
-  /** While user code runs effects are collected; from a promise or a callback each is a step of its own. */
-  #effect(effect: Effect): void {
-    const { worker } = this.#station;
-    if (worker.dead) return;
-    if (this.#effects !== undefined) this.#effects.push(effect);
-    else worker.stepAlone(undefined, effect.apply);
+  #threw(thrown: unknown, input: string): MillraceError {
+    const { worker, component, metrics } = this.#station;
+    metrics.errors++;
+    const error = this.#station.userError(this.#index, thrown, input);
+    if (component.settings.onError.exhausted === 'stop') worker.fail(error);
+    else worker.options.log(component.id, error.message);
+    return error;
   }
 
-  #open(tuple: Tuple<unknown>): HeldTuple {
-    if (tuple instanceof HeldTuple && HeldTuple.isOpen(tuple)) return tuple;
+  /** While user code runs effects are collected; from a promise or a callback each is a step of its own. */
+  #effect(effect: Effect): void {
+    const { worker, gate } = this.#station;
+    if (worker.dead) return;
+    if (this.#effects !== undefined) this.#effects.push(effect);
+    else if (!gate.closed && this.#late.length === 0) worker.stepAlone(undefined, effect.apply);
+    else {
+      this.#late.push(effect);
+      if (this.#late.length === 1) gate.whenOpen(() => this.#applyLate());
+    }
+  }
+
+  #applyLate(): void {
+    const { worker, gate } = this.#station;
+    while (!worker.dead && this.#late.length > 0) {
+      if (gate.closed) return gate.whenOpen(() => this.#applyLate());
+      worker.stepAlone(undefined, this.#late.first!.apply);
+      this.#late.shift();
+    }
+    worker.progress();
+  }
+
+  /** What user code means by the tuple that it names. */
+  #held(tuple: Tuple<unknown>, isStale: (held: HeldTuple) => boolean): HeldTuple {
+    if (tuple instanceof HeldTuple && !isStale(tuple)) return tuple;
     throw new MillraceError('MR_STALE_TUPLE', [this.#station.id]);
   }
 
-  #finish(tuple: Tuple<unknown>, failed: { readonly cause: unknown } | undefined): void {
+  #end(tuple: Tuple<unknown>, failed: { readonly cause: unknown } | undefined): void {
+    const held = this.#held(tuple, (of) => !HeldTuple.isOpen(of));
+    HeldTuple.mark(held, 'ending');
+    this.#effect({ apply: () => this.#finish(held, failed), drop: () => HeldTuple.mark(held, 'open') });
+  }
+
+  #finish(held: HeldTuple, failed: { readonly cause: unknown } | undefined): void {
     const { worker, metrics } = this.#station;
-    const held = this.#open(tuple);
     metrics.process.record(worker.runtime.clock.monotonic() - HeldTuple.close(held));
     const anchor = HeldTuple.anchorOf(held);
     if (failed === undefined) metrics.acked++;
@@ -206,7 +262,7 @@ export class ManualTask implements EngineTask {
       time: number | undefined,
       task?: number,
     ) => {
-      const held = anchors.map((tuple) => this.#open(tuple));
+      const held = anchors.map((tuple) => this.#held(tuple, HeldTuple.hasEnded));
       const at = time ?? held[0]?.time ?? this.#station.worker.runtime.clock.now();
       const anchor = anchorOf(held.map(HeldTuple.anchorOf));
       // The hold keeps the tree open when the tuple is acked before the emit takes effect.

@@ -8,6 +8,7 @@ export class Ticker {
   readonly #every: number;
   readonly #fire: (time: number) => void;
   #next = 0;
+  #stopped = false;
   #cancel: () => void = () => {};
 
   /** The ticker of a task whose component has an interval. MR_TICK_WITHOUT_HANDLER if its code has no `tick`. */
@@ -29,7 +30,9 @@ export class Ticker {
     this.#wait();
   }
 
+  /** For good: a tick that waits for its turn does not come either. */
   stop(): void {
+    this.#stopped = true;
     this.#cancel();
   }
 
@@ -41,7 +44,7 @@ export class Ticker {
   /** While a queue downstream is full the tick waits, as any other input would. */
   #due(): void {
     const { worker, gate } = this.#station;
-    if (worker.dead) return;
+    if (worker.dead || this.#stopped) return;
     if (gate.closed) return gate.whenOpen(() => this.#due());
     const { clock } = worker.runtime;
     const missed = Math.max(0, Math.floor((clock.monotonic() - this.#next) / this.#every));
