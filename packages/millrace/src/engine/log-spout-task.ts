@@ -37,7 +37,10 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   #pending = 0;
   #ready = true;
   #active = true;
+  /** At-most-once: what was taken is sent off when its positions are noted. */
   #committing = false;
+  /** One commit at a time: an older one must not end last. */
+  #lastCommit: Promise<void> = Promise.resolve();
   #over = false;
   #failures = 0;
 
@@ -92,7 +95,9 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
         this.#woken();
       },
       endSplit: (split) => {
-        splitOf(split).ended = true;
+        const ending = splitOf(split);
+        if (ending.ended) return;
+        ending.ended = true;
         this.#woken();
       },
       emit: (split, position, next, value, time) => {
@@ -128,18 +133,25 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#sent = 0;
     const room = this.#maxPending - this.#pending;
     if (!this.#active || !this.#ready || this.#sourceEnded || room <= 0) return false;
+    this.#askSource(Math.min(room, BATCH));
+    if (this.#tracks) this.#pauseLongSplits();
+    else this.#commitFirst();
+    // Nothing given (all of it was rejected, say) and more to come: asked again, after everybody else.
+    if (this.#ready && this.#batch.length === 0) this.#wake();
+    return this.#batch.length > 0;
+  }
+
+  /** What it gave before it threw counts as given. A `wake` from within the call is not lost. */
+  #askSource(max: number): void {
     this.#station.worker.stopwatch.in(this.#metrics);
+    this.#metrics.ended++;
+    this.#ready = false;
     try {
-      this.#metrics.ended++;
-      this.#ready = this.#reader!.next(Math.min(room, BATCH));
+      if (this.#reader!.next(max)) this.#ready = true;
       this.#failures = 0;
     } catch (thrown) {
       this.#sourceFailed(thrown);
-      return false;
     }
-    if (this.#tracks) this.#pauseLongSplits();
-    else this.#commitFirst();
-    return this.#batch.length > 0;
   }
 
   #track(root: LogRoot): void {
@@ -161,16 +173,15 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
 
   /** At-most-once: what is about to be sent must never be read again. */
   #commitFirst(): void {
-    const positions = this.#moved((split) => split.taken);
-    if (positions.size === 0) return;
+    const { worker } = this.#station;
+    if (worker.dead || this.#moved((split) => split.taken).size === 0) return;
     this.#committing = true;
-    this.#reader!.commit(positions).then(
+    this.#note((split) => split.taken).then(
       () => {
-        this.#noted(positions);
         this.#committing = false;
         this.#wake();
       },
-      (thrown: unknown) => this.#station.worker.fail(this.#sourceError(thrown)),
+      (error: MillraceError) => worker.fail(error),
     );
   }
 
@@ -250,11 +261,23 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   }
 
   async commit(): Promise<void> {
-    if (!this.#tracks) return;
-    const positions = this.#moved((split) => split.done);
-    if (positions.size === 0) return;
-    await this.#reader!.commit(positions);
-    this.#noted(positions);
+    if (this.#tracks) await this.#note((split) => split.done);
+    else await this.#lastCommit;
+  }
+
+  #note(positionOf: (split: Split) => Position | undefined): Promise<void> {
+    const noting = this.#lastCommit.then(async () => {
+      const positions = this.#moved(positionOf);
+      if (positions.size === 0 || this.#station.worker.dead) return;
+      try {
+        await this.#reader!.commit(positions);
+      } catch (thrown) {
+        throw this.#sourceError(thrown);
+      }
+      for (const split of this.#splits) split.committed = positions.get(split.name) ?? split.committed;
+    });
+    this.#lastCommit = noting.catch(() => {}); // whoever asked for it hears of the failure
+    return noting;
   }
 
   /** The positions that the source has not noted yet. */
@@ -265,10 +288,6 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       if (position !== undefined && position !== split.committed) positions.set(split.name, position);
     }
     return positions;
-  }
-
-  #noted(positions: ReadonlyMap<string, Position>): void {
-    for (const split of this.#splits) split.committed = positions.get(split.name) ?? split.committed;
   }
 
   async close(): Promise<void> {

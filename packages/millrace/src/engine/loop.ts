@@ -6,6 +6,8 @@ import type { SpoutTask } from './spout-task.ts';
 import type { Worker } from './worker.ts';
 
 const SLICE = 1;
+/** Rounds of a slice at most, where the clock stands still: in virtual time. */
+const ROUNDS = 1000;
 
 export class Loop {
   readonly #worker: Worker;
@@ -41,7 +43,7 @@ export class Loop {
     const { clock } = this.#worker.runtime;
     const until = clock.monotonic() + SLICE;
     let more = true;
-    while (more && clock.monotonic() < until) {
+    for (let round = 0; more && round < ROUNDS && clock.monotonic() < until; round++) {
       more = false;
       for (const spout of this.#spouts) if (spout.poll()) more = true;
     }

@@ -7,6 +7,7 @@ import { MillraceError, messageOf } from '../errors.ts';
 import type { Origin } from '../ledger/ledger.ts';
 import type { MessageId, QueueReader, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
+import { Fifo } from './fifo.ts';
 import type { Metrics } from './metrics.ts';
 import type { Output } from './output.ts';
 import { byStream } from './output.ts';
@@ -58,8 +59,8 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   readonly #context: Task;
   readonly #tracks: boolean;
   #reader: QueueReader | undefined;
-  #emitted: Emitted[] = [];
-  #sent = 0;
+  /** Not sent off yet. */
+  readonly #emitted = new Fifo<Emitted>();
   #young = new Set<QueueRoot>();
   #old = new Set<QueueRoot>();
   #cancelTimer: (() => void) | undefined;
@@ -85,7 +86,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     return this.#young.size + this.#old.size;
   }
   get queued(): number {
-    return this.#emitted.length - this.#sent;
+    return this.#emitted.length;
   }
 
   async open(): Promise<void> {
@@ -121,12 +122,11 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   }
 
   #take(): void {
-    this.#emitted = [];
-    this.#sent = 0;
     const { maxPending } = this.#station.component.settings;
     if (!this.#active || !this.#ready || this.#over || this.pending >= maxPending) return;
+    this.#ready = false;
     this.#call(() => {
-      this.#ready = this.#reader!.nextTuple() !== false;
+      if (this.#reader!.nextTuple() !== false) this.#ready = true;
     });
     // Nothing given and nothing said: asked again after the other tasks and the event loop have had their turn.
     if (this.#ready && this.queued === 0) this.#wake();
@@ -134,7 +134,10 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
 
   #sendEmitted(): void {
     const { worker, gate } = this.#station;
-    while (this.#sent < this.#emitted.length && !gate.closed && !worker.dead) this.#send(this.#emitted[this.#sent++]!);
+    // What `ack` and `fail` add meanwhile has its turn later: a tuple that fails at once must not keep the thread.
+    for (let left = this.#emitted.length; left > 0 && !gate.closed && !worker.dead; left--) {
+      this.#send(this.#emitted.shift()!);
+    }
   }
 
   #send({ output, value, time, id, task }: Emitted): void {
@@ -239,7 +242,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     const { clock } = this.#station.worker.runtime;
     const add = (output: Output, value: unknown, id?: MessageId, time: number = clock.now(), task?: number) => {
       this.#emitted.push({ output, value, time, id, task });
-      if (this.#emitted.length === this.#sent + 1) this.#wake();
+      if (this.#emitted.length === 1) this.#wake();
     };
     const emitters = this.outputs.map((output) =>
       output.direct
