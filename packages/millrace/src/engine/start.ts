@@ -33,7 +33,7 @@ class RunningTopology implements Running {
   #stations: readonly Station[] = [];
   #loop: Loop | undefined;
   #state: TopologyState = 'active';
-  #ending: Promise<void> | undefined;
+  #ending = false;
   #cancelCommit: () => void = () => {};
   #settle!: { resolve: () => void; reject: (cause: unknown) => void };
 
@@ -69,7 +69,7 @@ class RunningTopology implements Running {
   start(): void {
     const spouts = this.#stations.flatMap((station) => station.spouts);
     this.#loop = new Loop(this.#worker, spouts, () => {
-      if (this.#exhausted()) void this.#end('completed');
+      if (this.#exhausted()) this.#end('completed');
     });
     this.#commitLater();
     this.#loop.start();
@@ -96,7 +96,8 @@ class RunningTopology implements Running {
   }
 
   stop(): Promise<void> {
-    return this.#end('stopped');
+    this.#end('stopped');
+    return this.done;
   }
 
   async kill(): Promise<void> {
@@ -108,11 +109,12 @@ class RunningTopology implements Running {
     this.#settle.resolve();
   }
 
-  replay(component: string, input: string | undefined, value: unknown, time: number): Promise<void> {
+  async replay(component: string, input: string | undefined, value: unknown, time: number): Promise<void> {
     const station = this.#stations.find(({ id }) => id === component);
-    if (station === undefined) return Promise.reject(new TypeError(`there is no component '${component}'`));
+    if (station === undefined) throw new TypeError(`there is no component '${component}'`);
+    if (this.#worker.dead) throw new TypeError(`'${this.name}' is ${this.#state}: nothing can be replayed`);
     const output = station.component.kind === 'spout' ? station.spouts[0]!.outputs[0]! : this.#entrance(station, input);
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const root = new ReplayRoot(this.#worker.stopwatch.now, (failed, cause) => (failed ? reject(cause) : resolve()));
       this.#worker.stepAlone(root, () => {
         output.add(value, time);
@@ -140,38 +142,46 @@ class RunningTopology implements Running {
     return this.#stations.every(({ spouts }) => spouts.every((spout) => spout.exhausted));
   }
 
-  #end(how: 'completed' | 'stopped'): Promise<void> {
-    this.#ending ??= this.#drain(how);
-    return this.#ending;
+  /** Drains, once, whoever asks first. What goes wrong on the way is how the topology ends. */
+  #end(how: 'completed' | 'stopped'): void {
+    if (this.#ending || this.#worker.dead) return;
+    this.#ending = true;
+    this.#drain(how).catch((thrown: unknown) => this.#fail(thrown));
   }
 
   async #drain(how: 'completed' | 'stopped'): Promise<void> {
-    if (this.#worker.dead || isOver(this.#state)) return;
     this.#state = 'draining';
     if (how === 'stopped') this.#silence();
     this.#loop!.wake();
     for (let held = true; held && !this.#worker.dead; ) {
       await this.#worker.until(() => this.#stations.every(({ spouts }) => spouts.every((s) => s.queued === 0)));
       const finished = await this.#flushAll();
-      held = finished && how === 'completed' && this.#stations.some((station) => station.pending > 0);
-      if (held) await this.#worker.nextProgress();
+      held = finished && how === 'completed' && this.#isPending();
+      // A replay is to come: once it is inside, it may need a flush again.
+      if (held) await this.#worker.until(() => this.#stations.some((s) => s.isWorking) || !this.#isPending());
     }
     if (this.#worker.dead) return;
     this.#loop!.stop();
     this.#cancelCommit();
     await Promise.all(this.#stations.flatMap(({ spouts }) => spouts.map((spout) => spout.commit())));
+    if (this.#worker.dead) return;
     this.#state = how;
     this.#worker.dead = true;
     await this.#close(false);
     this.#settle.resolve();
   }
 
+  #isPending(): boolean {
+    return this.#stations.some((station) => station.pending > 0);
+  }
+
   /** Flushes component by component, upstream first. False when one kept its tuples beyond the limit. */
   async #flushAll(): Promise<boolean> {
     let all = true;
-    for (const { id, tasks } of this.#stations) {
+    for (const { id, gate, tasks } of this.#stations) {
       for (const task of tasks) {
-        await this.#worker.until(() => task.idle);
+        await this.#worker.until(() => task.idle && !gate.closed);
+        if (this.#worker.dead) return false;
         if (await this.#flush(task)) continue;
         all = false;
         this.#options.log(id, 'still holds tuples that it neither acked nor failed; they are not committed');
@@ -191,7 +201,7 @@ class RunningTopology implements Running {
     });
     while (task.queued > 0 && !(late && task.idle) && !this.#worker.dead) {
       await this.#worker.nextProgress();
-      if (task.idle) task.flush();
+      if (task.idle && !this.#worker.dead) task.flush();
     }
     cancel();
     return task.queued === 0;
@@ -213,6 +223,7 @@ class RunningTopology implements Running {
     if (isOver(this.#state)) return;
     this.#worker.dead = true;
     this.#state = 'failed';
+    this.#worker.progress();
     await this.#close(true);
     this.#settle.reject(cause);
   }

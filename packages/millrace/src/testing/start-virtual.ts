@@ -48,7 +48,13 @@ export class ArraySource<T> {
   readonly #wakes: (() => void)[] = [];
 
   /** Ends after its last record, unless `stays` says that more may come. */
-  constructor(schema: Schema<T>, bySplit: { readonly [split: string]: readonly T[] }, stays = false) {
+  constructor(
+    schema: Schema<T>,
+    bySplit: { readonly [split: string]: readonly T[] },
+    stays = false,
+    /** How long a commit takes, in virtual milliseconds. */
+    commitTakes = 0,
+  ) {
     this.spout = logSpout<T>({
       emits: schema,
       splits: () => Object.keys(bySplit),
@@ -81,6 +87,7 @@ export class ArraySource<T> {
             return left === 0;
           },
           commit: async (positions) => {
+            if (commitTakes > 0) await new Promise((resolve) => setTimeout(resolve, commitTakes));
             for (const [split, position] of positions) this.committed.set(split, position);
           },
           close: () => void this.asked.push('close'),
