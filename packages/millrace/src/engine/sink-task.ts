@@ -32,6 +32,8 @@ export class SinkTask implements EngineTask, Port {
   #filling = new Batch();
   #writing: Batch | undefined;
   #cancelTimer: (() => void) | undefined;
+  /** The batch that fills has been old enough for a while: it is written as soon as the last write has ended. */
+  #overdue = false;
 
   constructor(station: Station, index: number, firstId: number, sink: Sink<never>) {
     this.#station = station;
@@ -80,12 +82,14 @@ export class SinkTask implements EngineTask, Port {
     batch.since = clock.monotonic();
     this.#cancelTimer?.();
     this.#cancelTimer = timers.after(this.#every, () => {
+      this.#overdue = true;
       if (!this.#station.worker.dead) this.flush();
     });
   }
 
   #write(): void {
     this.#cancelTimer?.();
+    this.#overdue = false;
     this.#writing = this.#filling;
     this.#filling = new Batch();
     this.#try(this.#writing, 0);
@@ -167,9 +171,8 @@ export class SinkTask implements EngineTask, Port {
       this.#room.give();
       anchor?.release();
     }
-    const { values, since } = this.#filling;
-    const overdue = values.length > 0 && worker.runtime.clock.monotonic() - since >= this.#every;
-    if (overdue || values.length >= this.#sink.batch.size) this.#write();
+    const { values } = this.#filling;
+    if (this.#overdue || values.length >= this.#sink.batch.size) this.#write();
     worker.progress();
   }
 }
