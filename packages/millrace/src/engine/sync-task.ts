@@ -74,17 +74,19 @@ export class SyncTask implements EngineTask {
     return this.retrying.waiting;
   }
   flush(): void {
+    this.#ticker?.stop();
     const { flush } = this.#code;
     if (flush) this.#lifecycle(() => flush.call(this.#code), this.#station.worker.runtime.clock.now());
   }
   async close(): Promise<void> {
     this.#ticker?.stop();
-    this.#code.cleanup?.();
+    await this.#code.cleanup?.();
   }
 
   /** One input, as the first try. The hot path. */
   run(port: SyncPort, value: unknown, time: number, key: Key | undefined): void {
     this.stopwatch.in(this.metrics);
+    this.metrics.ended++;
     try {
       this.#execute(port.execute, value, time, key);
     } catch (thrown) {
@@ -98,6 +100,7 @@ export class SyncTask implements EngineTask {
 
   #again(input: Waiting<SyncPort>): Ran {
     this.stopwatch.in(this.metrics);
+    this.metrics.ended++;
     try {
       this.#execute(input.port.execute, input.value, input.time, input.key);
     } catch (thrown) {
@@ -115,7 +118,6 @@ export class SyncTask implements EngineTask {
     this.#time = time;
     this.#executing = true;
     if (this.#state !== undefined) this.#state.key = key;
-    this.metrics.ended++;
     const result = execute(value, time, key);
     if (result !== undefined && result instanceof Promise) {
       result.catch(() => {}); // its failure is reported by the error below
