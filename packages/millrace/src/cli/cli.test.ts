@@ -234,3 +234,21 @@ test('help whose reader has gone is no error', async (t) => {
   const { code, stderr } = await ended;
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
 });
+
+test('a topology whose reader has gone stops in good order', async (t) => {
+  const endless = `
+import { generatorSpout, topology } from 'millrace';
+import { stdoutSink } from 'millrace/file';
+function* all() { for (let n = 1; ; n++) yield n; }
+export default topology('endless', (t) => {
+  t.sink('out', t.spout('all', generatorSpout(all, { rate: 200 })).shuffle(), stdoutSink({ format: String }));
+});
+`;
+  const folder = project('endless', { 'endless.ts': endless });
+  const run = start(t, folder, [...NODE, MAIN, 'run', 'endless.ts']);
+  await run.shown(/^2$/m);
+  run.child.stdout?.destroy();
+  const { code, stderr } = await run.ended;
+  assert.equal(code, 0);
+  assert.match(stderr, /stopping: nobody reads the output any more\nstopped after/);
+});

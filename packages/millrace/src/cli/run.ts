@@ -109,13 +109,14 @@ async function runOn(data: DataDirectory, built: Built, around: Surroundings): P
     notices.log('ledger', `is full: gave up the payloads of ${payloads} older entries (${bytes} bytes)`);
   const files = await openFiles(data, runtime, onShed);
   const topics = embeddedTopicLog(files.log);
+  const { promise: readerGone, resolve: onGone } = Promise.withResolvers<void>();
   const resources = new Map<string, unknown>([
     [topicLog.name, topics],
     [clockResource.name, runtime.clock],
     [timersResource.name, runtime.timers],
     [filesResource.name, runtime.files],
     [socketsResource.name, runtime.sockets],
-    [stdoutResource.name, outputAbove(screen, standardOutput(process.stdout))],
+    [stdoutResource.name, outputAbove(screen, standardOutput(process.stdout, onGone))],
     [screenResource.name, screen],
   ]);
   try {
@@ -123,6 +124,10 @@ async function runOn(data: DataDirectory, built: Built, around: Surroundings): P
     const { log } = notices;
     const engine = { runtime, ledger: files.ledger, resources, guarantee, freeze: false, encodeEdges: false, log };
     const running = await startTopology(built, engine);
+    void readerGone.then(() => {
+      notices.say('stopping', {}, 'stopping: nobody reads the output any more');
+      return running.stop();
+    });
     return await follow(running, built, data, files, { ...around, guarantee });
   } finally {
     await topics.close();
