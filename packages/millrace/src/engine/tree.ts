@@ -16,8 +16,8 @@ export interface Anchor {
   fail(cause: unknown): void;
   /** Says that the tree is being worked on: its message timeout starts again. */
   touch(): void;
-  /** The how-manieth record of this tree this component gives to the ledger: equal in a replay. */
-  nextLedgerIndex(component: string): number;
+  /** How many records of this tree with this content the component has given to the ledger before: equal in a replay. */
+  nextLedgerIndex(component: string, content: number): number;
 }
 
 /** Told once, when the last hold is released. */
@@ -53,10 +53,11 @@ export abstract class Root implements Anchor {
     if (!this.failed) this.cause = cause;
     this.failed = true;
   }
-  nextLedgerIndex(component: string): number {
+  nextLedgerIndex(component: string, content: number): number {
     this.#ledgered ??= new Map();
-    const index = this.#ledgered.get(component) ?? 0;
-    this.#ledgered.set(component, index + 1);
+    const at = `${component}:${content}`;
+    const index = this.#ledgered.get(at) ?? 0;
+    this.#ledgered.set(at, index + 1);
     return index;
   }
   /** Before a replay: one hold again, nothing failed. */
@@ -93,8 +94,8 @@ class Anchors implements Anchor {
   touch(): void {
     for (const anchor of this.#anchors) anchor.touch();
   }
-  nextLedgerIndex(component: string): number {
-    return this.#anchors[0]?.nextLedgerIndex(component) ?? 0;
+  nextLedgerIndex(component: string, content: number): number {
+    return this.#anchors[0]?.nextLedgerIndex(component, content) ?? 0;
   }
 }
 

@@ -1,7 +1,7 @@
 /** The id of a ledger entry (law 8): the same failure of the same record has the same id, so a replay adds no entry. */
 import type { LedgerCause, Origin } from './ledger.ts';
 
-/** `outputIndex` tells apart the values that one record became on its way to `component`. */
+/** `outputIndex` tells apart the values that one record became on its way to `component`, and is the same in a replay. */
 export function entryId(
   topology: string,
   origin: Origin,
