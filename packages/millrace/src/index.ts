@@ -15,7 +15,17 @@ export type { Schema } from './topology/schema.ts';
 export { type } from './topology/schema.ts';
 export type { Batch, Sink, SinkMode, SinkWriter } from './topology/sink.ts';
 export { sink } from './topology/sink.ts';
-export type { LogReader, LogTask, MessageId, Position, QueueReader, QueueTask, Rejected, Spout, SpoutContext } from './topology/spout.ts';
+export type {
+  LogReader,
+  LogTask,
+  MessageId,
+  Position,
+  QueueReader,
+  QueueTask,
+  Rejected,
+  Spout,
+  SpoutContext,
+} from './topology/spout.ts';
 export { logSpout, spout } from './topology/spout.ts';
 export type { ListState, StateHandles, StateSpec, ValueState } from './topology/state-spec.ts';
 export { list, value } from './topology/state-spec.ts';

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { structured } from '../codec/structured.ts';
+import type { TopologyMetrics } from '../engine/running.ts';
 import type { Ledger, LedgerEntry } from '../ledger/ledger.ts';
 import { memoryLedger } from '../ledger/memory.ts';
-import { startVirtual } from '../testing/start-virtual.ts';
 import type { TopologySpec, Value } from './random-topology.ts';
 import { RandomTopology, topologySpec } from './random-topology.ts';
-import type { TopologyMetrics } from './running.ts';
+import { startVirtual } from './start-virtual.ts';
 
 const RUNS = Number(process.env.MILLRACE_RUNS ?? 120);
 const SEED = Number(process.env.MILLRACE_SEED ?? 1);

@@ -6,10 +6,10 @@
 import fc from 'fast-check';
 import type { Bolt } from '../index.ts';
 import { asyncBolt, bolt, flatMap, list, manualBolt, map, sink, topology, type } from '../index.ts';
-import { ArraySource } from '../testing/start-virtual.ts';
 import type { Tuple } from '../topology/bolt.ts';
 import type { Input, Stream } from '../topology/stream.ts';
 import type { Topology } from '../topology/topology.ts';
+import { ArraySource } from './start-virtual.ts';
 
 export interface Value {
   readonly split: string;
@@ -75,7 +75,7 @@ type BoltSpec = Drawn<typeof boltSpec>;
 type SinkSpec = Drawn<typeof sinkSpec>;
 
 /** What user code has seen, component by component. */
-export class Seen {
+class Seen {
   calls = 0;
   throws = 0;
   ended = 0;
