@@ -425,3 +425,39 @@ test('a replay that loses the same values in another order adds no entry, and no
     [1, 2],
   );
 });
+
+test('replays wait while a queue downstream is full (law 9)', async () => {
+  const source = new ArraySource(type<number>(), { a: numbers(12) });
+  const failed = new Set<number>();
+  let most = 0;
+  const t = topology('replays', (b) => {
+    const picky = manualBolt({
+      emits: type<number>(),
+      prepare: ({ emit, ack, fail }) => ({
+        execute(tuple: Tuple<number>) {
+          const { value } = tuple;
+          if (value < 8 && !failed.has(value)) {
+            failed.add(value);
+            return fail(tuple);
+          }
+          emit(value, [tuple]);
+          ack(tuple);
+        },
+        flush() {},
+      }),
+    });
+    const s = b.spout('s', source.spout, { onError: { backoff: 5 } });
+    const slow = asyncBolt({
+      concurrency: 1,
+      execute: () => new Promise<void>((resolve) => setTimeout(resolve, 10)),
+    });
+    b.bolt('slow', b.bolt('picky', s.shuffle(), picky).shuffle(), slow, { queue: 2 });
+  });
+  const { runtime, running } = await startVirtual(t);
+  while (running.state !== 'completed') {
+    await runtime.advance(1);
+    most = Math.max(most, running.metrics().components[2]!.queued);
+  }
+  assert.equal(failed.size, 8);
+  assert.equal(most, 3);
+});
