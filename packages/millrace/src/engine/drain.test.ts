@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tuple } from '../index.ts';
 import { asyncBolt, bolt, manualBolt, sink, topology, type } from '../index.ts';
+import { memoryLedger } from '../ledger/memory.ts';
 import { ArraySource, startVirtual } from '../testing/start-virtual.ts';
 
 const slowly = (ms: number) => asyncBolt({ concurrency: 8, execute: (n: number) => later(n, ms) });
@@ -138,4 +139,25 @@ test('an asynchronous cleanup is waited for, and one that throws is told and sto
     log.filter((line) => line.includes('while closing')),
     ['one: while closing: still open', 'two: while closing: still open'],
   );
+});
+
+test('the end waits for the ledger, also where no tree does', async () => {
+  const source = new ArraySource(type<number>(), { a: [1] });
+  const t = topology('slow ledger', (b) => {
+    const no = () => {
+      throw new Error('no');
+    };
+    b.bolt('no', b.spout('s', source.spout).shuffle(), no, { onError: { retries: 0 } });
+  });
+  const memory = memoryLedger();
+  const ledger = {
+    ...memory,
+    record: async (entry: Parameters<typeof memory.record>[0]) => {
+      await later(0, 5000);
+      await memory.record(entry);
+    },
+  };
+  const { runtime, running } = await startVirtual(t, { ledger, guarantee: 'at-most-once' });
+  await runtime.until(running.done);
+  assert.equal(memory.list().length, 1);
 });

@@ -1,5 +1,5 @@
 /**
- * The engine against a model: random topologies in virtual time. MILLRACE_RUNS says how many (default 300),
+ * The engine against a model: random topologies in virtual time. MILLRACE_RUNS says how many (default 200),
  * MILLRACE_SEED which ones.
  */
 import assert from 'node:assert/strict';
@@ -13,7 +13,7 @@ import type { TopologySpec, Value } from './random-topology.ts';
 import { RandomTopology, topologySpec } from './random-topology.ts';
 import { startVirtual } from './start-virtual.ts';
 
-const RUNS = Number(process.env.MILLRACE_RUNS ?? 300);
+const RUNS = Number(process.env.MILLRACE_RUNS ?? 200);
 const SEED = Number(process.env.MILLRACE_SEED ?? 1);
 
 interface Outcome {
