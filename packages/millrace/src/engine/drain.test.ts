@@ -143,7 +143,7 @@ test('an asynchronous cleanup is waited for, and one that throws is told and sto
 
 test('the end waits for the ledger, also where no tree does', async () => {
   const source = new ArraySource(type<number>(), { a: [1] });
-  const t = topology('slow ledger', (b) => {
+  const t = topology('slow-ledger', (b) => {
     const no = () => {
       throw new Error('no');
     };
@@ -160,4 +160,47 @@ test('the end waits for the ledger, also where no tree does', async () => {
   const { runtime, running } = await startVirtual(t, { ledger, guarantee: 'at-most-once' });
   await runtime.until(running.done);
   assert.equal(memory.list().length, 1);
+});
+
+test('ticks wait while a queue downstream is full, and so do the flushes of a drain (law 9)', async () => {
+  const source = new ArraySource(type<number>(), { a: [1] }, true);
+  const got: string[] = [];
+  let most = 0;
+  const t = topology('bounded', (b) => {
+    const ticking = bolt({
+      emits: type<string>(),
+      tick: '1ms',
+      prepare: ({ emit, index }) => ({
+        execute: (_: number) => {},
+        tick: () => emit('tick'),
+        flush: () => emit(`flush ${index}`),
+      }),
+    });
+    const slow = asyncBolt({
+      concurrency: 1,
+      execute: async (text: string) => {
+        got.push(text);
+        await later(0, 10);
+      },
+    });
+    const out = b.bolt('ticking', b.spout('s', source.spout).shuffle(), ticking, { parallelism: 4 });
+    b.bolt('slow', out.shuffle(), slow, { queue: 2 });
+  });
+  const { runtime, running } = await startVirtual(t);
+  const look = async (ms: number) => {
+    for (let i = 0; i < ms; i++) {
+      await runtime.advance(1);
+      most = Math.max(most, running.metrics().components[2]!.queued);
+    }
+  };
+  await look(100);
+  const stopped = runtime.within(() => running.stop());
+  await look(300);
+  await runtime.until(stopped);
+  assert.deepEqual(
+    got.filter((text) => text.startsWith('flush')),
+    ['flush 0', 'flush 1', 'flush 2', 'flush 3'],
+  );
+  assert.equal(most, 3);
+  assert.ok(got.lastIndexOf('tick') < got.length - 1);
 });
