@@ -6,7 +6,7 @@ export type { ErrorCode } from './errors.ts';
 export { MillraceError } from './errors.ts';
 export type { AsyncCall, AsyncOrder, Bolt, BoltTask, Lifecycle, ManualTask, Tuple } from './topology/bolt.ts';
 export { asyncBolt, bolt, flatMap, manualBolt, map } from './topology/bolt.ts';
-export type { Direct, Emit, Emits, Handles } from './topology/emits.ts';
+export type { Direct, Emit, Emits, EmitsNothing, Handles } from './topology/emits.ts';
 export { direct } from './topology/emits.ts';
 export type { Key } from './topology/key.ts';
 export type { BoltOptions, ErrorPolicy, SinkOptions, SpoutOptions } from './topology/options.ts';

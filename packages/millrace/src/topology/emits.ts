@@ -23,12 +23,27 @@ type EmitOne<S, More extends unknown[]> =
       : never;
 /** `emit(value)` on the one stream, `emit.late(value)` on a named one: a plain function per stream, made once per task. */
 export type Emit<E, More extends unknown[]> =
-  E extends Schema<unknown> ? EmitOne<E, More> : { readonly [S in keyof E]: EmitOne<E[S], More> };
+  E extends Schema<unknown>
+    ? EmitOne<E, More>
+    : keyof E extends never
+      ? (declared: NoEmits) => never
+      : { readonly [S in keyof E]: EmitOne<E[S], More> };
+
+/** What the compiler says where nothing was declared. */
+type NoEmits = 'to emit, declare it: `emits: type<T>()`, or `emits: { name: type<T>() }`';
 
 type StreamOf<S> = S extends Schema<infer T> ? Stream<T> : S extends Direct<infer T> ? DirectStream<T> : never;
+/** What a bolt without `emits` gives back: there is nothing to subscribe to. */
+export interface EmitsNothing {
+  readonly emits?: never;
+}
 /** What `t.spout` and `t.bolt` give back: the one stream, or a record of the named ones. */
 export type Handles<E> =
-  E extends Schema<infer T> ? Stream<T> : keyof E extends never ? void : { readonly [S in keyof E]: StreamOf<E[S]> };
+  E extends Schema<infer T>
+    ? Stream<T>
+    : keyof E extends never
+      ? EmitsNothing
+      : { readonly [S in keyof E]: StreamOf<E[S]> };
 
 /** What the one stream of `emits: schema` is called in the plan; no named stream may be called so. */
 export const DEFAULT_STREAM = 'default';

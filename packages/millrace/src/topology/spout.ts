@@ -102,7 +102,7 @@ export function spout<const E extends Emits>(definition: {
     component: 'spout',
     streams: declaredStreams(definition.emits),
     code: { kind: 'queue', open: definition.open },
-    handles: undefined as Handles<E>,
+    handles: undefined as never,
   };
 }
 

@@ -1,14 +1,17 @@
 /** Streams and groupings: where a component's output goes, as plain data. The words and their meaning are Storm's. */
 import type { Key } from './key.ts';
 
-/** The fields of T that can be a key: of a union, those that all its members have. A primitive has none: use keyBy. */
-export type FieldOf<T> = [T] extends [object]
-  ? { [F in keyof T]-?: T[F] extends Key ? F : never }[keyof T] & string
-  : never;
+/** The fields of T that can be a key: of a union, those that all its members have. A primitive has none. */
+export type FieldOf<T> = OrElse<
+  [T] extends [object] ? { [F in keyof T]-?: T[F] extends Key ? F : never }[keyof T] & string : never,
+  'a value without fields that can be a key needs keyBy((value) => key)'
+>;
+/** For the compiler to say something in place of `never`. */
+type OrElse<F, Message> = [F] extends [never] ? Message : F;
 type Keyed<V> = V extends Key ? V : never;
-type KeyOfFields<T, F extends readonly (keyof T)[]> = F extends readonly [infer One extends keyof T]
-  ? Keyed<T[One]>
-  : { readonly [I in keyof F]: Keyed<T[F[I]]> };
+type KeyOfFields<T, F extends readonly unknown[]> = F extends readonly [infer One]
+  ? Keyed<T[One & keyof T]>
+  : { readonly [I in keyof F]: Keyed<T[F[I] & keyof T]> };
 
 export type Grouping =
   | { readonly kind: 'shuffle' | 'localOrShuffle' | 'none' | 'all' | 'global' | 'direct' }

@@ -202,7 +202,7 @@ test('a component of several streams gives them by name, one of none gives nothi
     const y: Stream<2> = both.y;
     seen = [Object.keys(both), y.component, y.stream, none, t.sink('rows', raw.shuffle(), rows)];
   }).build();
-  assert.deepEqual(seen, [['x', 'y'], 'both', 'y', undefined, undefined]);
+  assert.deepEqual(seen, [['x', 'y'], 'both', 'y', {}, undefined]);
 });
 
 test('the config is checked by its schema, and its defaults are filled in', () => {

@@ -2,7 +2,7 @@
 import { MillraceError } from '../errors.ts';
 import type { Bolt, Needed } from './bolt.ts';
 import { map } from './bolt.ts';
-import type { DeclaredStream } from './emits.ts';
+import type { DeclaredStream, EmitsNothing } from './emits.ts';
 import { DEFAULT_STREAM } from './emits.ts';
 import type { BoltOptions, SinkOptions, SpoutOptions } from './options.ts';
 import { settings } from './options.ts';
@@ -25,6 +25,8 @@ export type Execute<In> =
   | (In extends Input<unknown> ? never : { readonly [N in keyof In]: Handler<ValueOf<In[N]>, KeyOf<In[N]>> });
 type Needs<In> = undefined extends KeyOf<In> ? 'no key' : Needed;
 /** A function that only throws returns `never`, and is fine. */
+/** What the compiler says of a stream that was handed over as it is. */
+type Grouped<In> = In extends StreamId ? 'a stream needs a grouping: .shuffle(), .fields(…), .keyBy(…), …' : unknown;
 type Sync<R> = [R] extends [never]
   ? unknown
   : R extends PromiseLike<unknown>
@@ -39,16 +41,16 @@ type Plain<In, R> = ((value: ValueOf<In>, time: number, key: KeyOf<In>) => R) & 
  */
 type Outputs<H, R> = [unknown] extends [H]
   ? [Exclude<R, void | undefined>] extends [never]
-    ? void
+    ? EmitsNothing
     : Stream<Exclude<R, void | undefined>>
   : NoInfer<H>;
 
 export interface TopologyBuilder {
   spout<H>(id: string, spout: Spout<H>, options?: SpoutOptions): H;
   /** A bolt, or a plain function `(value, time, key) => output`, subscribed to one input or to several by name. */
-  bolt<const In extends Inputs, H, R>(
+  bolt<const In extends Inputs | StreamId, H, R>(
     id: string,
-    inputs: In,
+    inputs: In & Grouped<In>,
     bolt: Plain<In, R> | Bolt<Execute<In>, H, Needs<In>>,
     options?: BoltOptions,
   ): Outputs<H, R>;
@@ -151,8 +153,7 @@ function handlesOf(
   streams: readonly DeclaredStream[],
   streamOf: (component: string, stream: string) => AnyStream,
 ): unknown {
-  if (streams.length === 0) return undefined;
-  if (streams[0]!.name === DEFAULT_STREAM) return streamOf(id, DEFAULT_STREAM);
+  if (streams[0]?.name === DEFAULT_STREAM) return streamOf(id, DEFAULT_STREAM);
   return Object.fromEntries(streams.map(({ name }) => [name, streamOf(id, name)]));
 }
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import type { DirectStream, Input, Stream, Topology, TopologyBuilder } from '../index.ts';
+import type { DirectStream, EmitsNothing, Input, Stream, Topology, TopologyBuilder } from '../index.ts';
 import {
   asyncBolt,
   bolt,
@@ -109,7 +109,7 @@ test('a plain function gives the stream of what it returns', () => {
     const empty = t.bolt('empty', raw.shuffle(), () => ({}));
     empty.shuffle();
     const nothing = t.bolt('nothing', raw.shuffle(), () => {});
-    is<Equal<typeof nothing, void>>();
+    is<Equal<typeof nothing, EmitsNothing>>();
     const mapped = t.bolt(
       'map',
       raw.shuffle(),
