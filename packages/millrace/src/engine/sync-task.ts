@@ -119,10 +119,13 @@ export class SyncTask implements EngineTask {
     this.#executing = true;
     if (this.#state !== undefined) this.#state.key = key;
     const result = execute(value, time, key);
-    if (result !== undefined && result instanceof Promise) {
-      result.catch(() => {}); // its failure is reported by the error below
-      throw new MillraceError('MR_EXECUTE_PROMISE', [this.#station.id]);
-    }
+    if (result !== undefined) this.#refusePromise(result);
+  }
+
+  #refusePromise(result: unknown): void {
+    if (!(result instanceof Promise)) return;
+    result.catch(() => {}); // its failure is reported by the error below
+    throw new MillraceError('MR_EXECUTE_PROMISE', [this.#station.id]);
   }
 
   #commit(): void {
