@@ -225,6 +225,14 @@ describe('commands without a running topology', () => {
     assert.match(piped.stderr, /5 records to b/);
     const copied = await millrace(folder, ['consume', 'b', '--json']);
     assert.match(JSON.parse(copied.stdout.split('\n')[0]!).key, /^k\d$/);
+    const nulls = ['produce', 'b', '--key-separator', ':', '--null', 'NULL', '--partition', '0'];
+    assert.equal((await millrace(folder, nulls, 'n:NULL\nn:\nn:NULL!\n')).code, 0);
+    const last = await millrace(folder, ['consume', 'b', '--json']);
+    const values = last.stdout.trim().split('\n').slice(-3);
+    assert.deepEqual(
+      values.map((line) => JSON.parse(line).value),
+      [null, '', 'NULL!'],
+    );
   });
 });
 

@@ -75,3 +75,8 @@ test('without a topology as its default export a module is told what to end with
   const named = 'export const mine = { name: "t", build() {} };\n';
   assert.match(await told(module('named.ts', named)), /its export 'mine' is a topology/);
 });
+
+test('what is no file is told apart from what is not there', async () => {
+  assert.match(await told(join(folder, 'missing.ts')), /^there is no file .*missing\.ts: name a topology module/);
+  assert.match(await told(folder), /is not a file: name a topology module, such as src\/topology\.ts$/);
+});

@@ -3,7 +3,7 @@
  * the file, the line and the place in it; never as a stack of ours.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MillraceError, messageOf } from '../errors.ts';
@@ -13,7 +13,11 @@ import { pathOf, shortPath, userFrames } from './user-frames.ts';
 /** The topology that the module exports by default. */
 export async function loadTopology(path: string): Promise<Topology> {
   const file = resolve(path);
-  if (!existsSync(file)) throw new MillraceError('MR_MODULE', [`there is no file ${path}: name a topology module`]);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found?.isFile()) {
+    const what = found ? `${path} is not a file` : `there is no file ${path}`;
+    throw new MillraceError('MR_MODULE', [`${what}: name a topology module, such as src/topology.ts`]);
+  }
   return importTopology(pathToFileURL(file).href, shortPath(file));
 }
 

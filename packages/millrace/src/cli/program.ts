@@ -121,6 +121,7 @@ function addRecords(program: Command): void {
     ['millrace produce readings --key-separator : < lines.txt', "lines like 'a:{…}': the key before the first colon"],
   ])
     .option('--key-separator <text>', 'what stands between key and value on each line; without it records have no key')
+    .option('--null <text>', 'a value that is this text becomes a record without a value')
     .option('--partition <number>', 'the partition to write to, instead of the one that the key decides', count0)
     .option('--header <name=value>', 'a header for every record; may be repeated', collect)
     .addOption(dataOption())

@@ -39,6 +39,14 @@ test('on a terminal too narrow for columns each field has a line', () => {
   assert.deepEqual(table(rows, 12), ['NAME   firs…', 'COUNT  1', '', 'NAME   seco…', 'COUNT  2']);
 });
 
+test('an id is never cut: the other columns give way, or each field has a line', () => {
+  const ids = [{ title: 'DETAIL' }, { title: 'ID', whole: true }];
+  const lines = (columns: number) =>
+    tableLines(ids, [['what happened here', 'job:reader:0']], columns).map(stripVTControlCharacters);
+  assert.deepEqual(lines(24), ['DETAIL      ID', 'what happ…  job:reader:0']);
+  assert.deepEqual(lines(16), ['DETAIL  what ha…', 'ID      job:reader:0']);
+});
+
 test('control characters in data cannot reach the terminal', () => {
   assert.equal(visible('a\x1b[2Jb\nc\x9b'), 'a\\x1b[2Jb\\nc\\x9b');
   assert.match(table([['\x1b]0;title\x07', 1]])[1]!, /\\x1b\]0;title\\x07/);

@@ -1,6 +1,6 @@
 /**
  * Tables for people: aligned columns, cut to the terminal; on a terminal too narrow for columns, one field per line.
- * In a pipe nothing is cut.
+ * In a pipe nothing is cut, and what is to be typed again, such as an id, nowhere.
  */
 import { styleText } from 'node:util';
 import { cutText, textWidth, visible } from './text-width.ts';
@@ -9,6 +9,8 @@ export interface Column {
   readonly title: string;
   /** Numbers stand at the right. */
   readonly right?: boolean;
+  /** Never cut: the terminal wraps it instead. */
+  readonly whole?: boolean;
 }
 export type Cell = string | number | undefined;
 
@@ -24,7 +26,7 @@ export function tableLines(
 ): string[] {
   const texts = rows.map((row) => head.map((_, at) => cellText(row[at])));
   const widths = head.map(({ title }, at) => Math.max(textWidth(title), ...texts.map((row) => textWidth(row[at]!))));
-  if (columns !== undefined && !fit(widths, columns)) return stacked(head, texts, columns);
+  if (columns !== undefined && !fit(head, widths, columns)) return stacked(head, texts, columns);
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, at) => padded(cutText(cell, widths[at]!), widths[at]!, head[at]!.right))
@@ -34,12 +36,12 @@ export function tableLines(
   return [styleText('dim', title), ...texts.map(line)];
 }
 
-/** Shortens the widest columns until the row fits; false when it cannot. */
-function fit(widths: number[], columns: number): boolean {
+/** Shortens the widest columns that may be cut until the row fits; false when it cannot. */
+function fit(head: readonly Column[], widths: number[], columns: number): boolean {
   const total = () => widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
   while (total() > columns) {
-    const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest]! <= SHORTEST) return false;
+    const widest = widths.indexOf(Math.max(0, ...widths.filter((_, at) => !head[at]!.whole)));
+    if (widest < 0 || widths[widest]! <= SHORTEST) return false;
     widths[widest] = widths[widest]! - 1;
   }
   return true;
@@ -49,7 +51,10 @@ function stacked(head: readonly Column[], rows: readonly (readonly string[])[], 
   const label = Math.max(...head.map(({ title }) => textWidth(title)));
   return rows.flatMap((row, index) => [
     ...(index === 0 ? [] : ['']),
-    ...row.map((cell, at) => cutText(`${styleText('dim', padded(head[at]!.title, label))}${GAP}${cell}`, columns)),
+    ...row.map((cell, at) => {
+      const line = `${styleText('dim', padded(head[at]!.title, label))}${GAP}${cell}`;
+      return head[at]!.whole ? line : cutText(line, columns);
+    }),
   ]);
 }
 

@@ -17,13 +17,14 @@ interface Filters extends DataOptions {
 
 /** Entries that one replay of all looks at. */
 const ALL = 1_000_000;
+const ID = { title: 'ID', whole: true };
 
 export async function listLedger(options: Filters & { readonly limit: number }): Promise<void> {
   const { entries, counts } = await withData(options, (access) => list(access, options, options.limit));
   if (options.json) return printJson({ entries, counts });
   const total = counts.reduce((sum, { count }) => sum + count, 0);
   if (total === 0) return print('the ledger is empty: every record came out at the other end');
-  const head = [{ title: 'AT' }, { title: 'COMPONENT' }, { title: 'CAUSE' }, { title: 'DETAIL' }, { title: 'ID' }];
+  const head = [{ title: 'AT' }, { title: 'COMPONENT' }, { title: 'CAUSE' }, { title: 'DETAIL' }, ID];
   const rows = entries.map((e) => [timeText(e.at), e.component, causeText(e), e.detail, e.id]);
   print(...tableLines(head, rows), '');
   const countHead = [{ title: 'COMPONENT' }, { title: 'CAUSE' }, { title: 'ENTRIES', right: true }];

@@ -11,6 +11,8 @@ export interface ProduceOptions extends DataOptions {
   readonly keySeparator?: string;
   readonly partition?: number;
   readonly header?: readonly string[];
+  /** What stands for no value. */
+  readonly null?: string;
 }
 
 /** Records that travel in one request. */
@@ -43,7 +45,12 @@ async function send(
   }
 }
 
-function recordReader({ keySeparator, partition, header = [] }: ProduceOptions): (line: string) => RecordToProduce {
+function recordReader({
+  keySeparator,
+  partition,
+  header = [],
+  null: none,
+}: ProduceOptions): (line: string) => RecordToProduce {
   const headers = header.map((pair): readonly [string, string | null] => {
     const equals = pair.indexOf('=');
     if (equals < 1)
@@ -51,10 +58,11 @@ function recordReader({ keySeparator, partition, header = [] }: ProduceOptions):
     return [pair.slice(0, equals), base64(pair.slice(equals + 1))];
   });
   const more = { headers, ...(partition === undefined ? {} : { partition }) };
+  const bytesOf = (text: string) => (text === none ? null : base64(text));
   let number = 0;
   return (line) => {
     number++;
-    if (keySeparator === undefined) return { key: null, value: base64(line), ...more };
+    if (keySeparator === undefined) return { key: null, value: bytesOf(line), ...more };
     const at = line.indexOf(keySeparator);
     if (at < 0) {
       const separator = JSON.stringify(keySeparator);
@@ -62,7 +70,7 @@ function recordReader({ keySeparator, partition, header = [] }: ProduceOptions):
         `line ${number} has no key: there is no ${separator} in ${JSON.stringify(line)}`,
       ]);
     }
-    return { key: base64(line.slice(0, at)), value: base64(line.slice(at + keySeparator.length)), ...more };
+    return { key: base64(line.slice(0, at)), value: bytesOf(line.slice(at + keySeparator.length)), ...more };
   };
 }
 
