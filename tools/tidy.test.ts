@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { deadCode } from './tidy/dead-code.ts';
 import { determinism } from './tidy/determinism.ts';
-import { decisionNumbers, links, titles } from './tidy/docs.ts';
+import { decisionNumbers, links, titles, unlisted } from './tidy/docs.ts';
 import { importLaw } from './tidy/import-law.ts';
 import { leftOver, lockFile } from './tidy/leftovers.ts';
 import { importCycles, withoutBuiltins } from './tidy/load-order.ts';
@@ -24,6 +24,7 @@ const rules: Readonly<Record<string, (project: Project) => Problem[]>> = {
   'exports have names and types': exportForms,
   'every page has one title': titles,
   'every link of a page leads somewhere': links,
+  'every page of docs is in its list': unlisted,
   'each decision has a number of its own': decisionNumbers,
   'nothing is left lying about': leftOver,
   'the lock file is whole and names no host': lockFile,

@@ -1,4 +1,4 @@
-/** Pages: one title each, and links that lead somewhere. */
+/** Pages: one title each, links that lead somewhere, and a way to each from the first. */
 import { posix } from 'node:path';
 import type { Problem } from './problem.ts';
 import type { Project } from './project.ts';
@@ -65,6 +65,22 @@ export function links(project: Project): Problem[] {
     }
   }
   return problems;
+}
+
+/** Each page of docs/ is linked from docs/README.md itself. Decisions are found by their folder. */
+export function unlisted(project: Project): Problem[] {
+  const index = project.files.get('docs/README.md') ?? '';
+  const listed = new Set([...index.matchAll(/\]\(([^()#\s]+)/g)].map(([, to = '']) => posix.join('docs', to)));
+  return pagesOf(project)
+    .map(([path]) => path)
+    .filter((path) => path.startsWith('docs/') && path !== 'docs/README.md')
+    .filter((path) => !listed.has(path) && !listed.has(posix.dirname(path)))
+    .map((path) => ({
+      place: path,
+      found: 'docs/README.md has no link to it',
+      instead: 'add it to that list',
+      because: 'a page that nothing leads to is not read',
+    }));
 }
 
 function foldersOf(path: string): string[] {

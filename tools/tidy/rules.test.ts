@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deadCode } from './dead-code.ts';
 import { determinism } from './determinism.ts';
-import { decisionNumbers, links, titles } from './docs.ts';
+import { decisionNumbers, links, titles, unlisted } from './docs.ts';
 import { importLaw } from './import-law.ts';
 import { leftOver, lockFile } from './leftovers.ts';
 import { importCycles, withoutBuiltins } from './load-order.ts';
@@ -247,6 +247,17 @@ test('a link to a missing file or heading is found', () => {
     'docs/b.md:2: link to c.md: no file docs/c.md',
     'docs/b.md:3: link to a.md#z: no heading #z in docs/a.md',
   ]);
+});
+
+test('a page that the list of pages leaves out is found', () => {
+  const files = {
+    'docs/README.md': '# Docs\n[a](guides/a.md#part) [b](decisions)\n',
+    'docs/guides/a.md': '# A\n',
+    'docs/guides/b.md': '# B\n',
+    'docs/decisions/0001-c.md': '# C\n',
+    'README.md': '# R\n[b](docs/guides/b.md)\n',
+  };
+  assert.deepEqual(seen(unlisted(projectOf(files))), ['docs/guides/b.md: docs/README.md has no link to it']);
 });
 
 test('two decisions with one number are found', () => {
