@@ -52,8 +52,8 @@ async function connect(directory: string): Promise<ControlClient | undefined> {
   try {
     return await connectControl(realRuntime().sockets, { path: place.socket });
   } catch (error) {
-    // Left behind by a process that was killed.
-    if (['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    // Left behind by a process that was killed, or closed at this moment by one that ends.
+    if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
 }
