@@ -179,6 +179,32 @@ describe('a run', () => {
     assert.equal((await millrace(folder, ['topics', 'list', '--data', data])).code, 0);
   });
 
+  test('that is stopped while it starts ends in good order', { timeout: 30_000 }, async (t) => {
+    const slow = `
+import { spout, sink, topology, type } from 'millrace';
+const idle = spout({ emits: type<number>(), open: () => ({ nextTuple: () => false }) });
+const opening = sink({
+  mode: 'append',
+  batch: { size: 1, every: 0 },
+  async open() {
+    console.log('opening');
+    const alive = setInterval(() => {}, 1000);
+    await new Promise((signalled) => process.once('SIGINT', signalled));
+    clearInterval(alive);
+    return { write() {} };
+  },
+});
+export default topology('slow', (t) => t.sink('out', t.spout('idle', idle).shuffle(), opening));
+`;
+    const run = start(t, project('slow', { 'm.ts': slow }), [...NODE, MAIN, 'run', 'm.ts']);
+    await run.shown(/opening/);
+    run.child.kill('SIGINT');
+    await run.shown(/stopping: /);
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /stopped after/);
+  });
+
   test('that fails says why, with the frames of the user and the values at hand, and exits with 1', async () => {
     const fails = `
   const bad = (n: number) => { if (n === 2) throw new RangeError('too even'); };

@@ -104,6 +104,33 @@ interface Surroundings extends RunOptions {
 }
 
 async function runOn(data: DataDirectory, built: Built, around: Surroundings): Promise<number> {
+  const { runtime, screen, notices } = around;
+  const { promise: started, resolve: onStart } = Promise.withResolvers<Running>();
+  const removeSignals = onSignals(
+    runtime.clock,
+    () => {
+      notices.say('stopping', {}, 'stopping: what is inside is finished first; once more (Ctrl-C) leaves at once');
+      // A signal that comes while the topology still starts stops it as soon as it can be stopped.
+      void started.then((running) => running.stop());
+    },
+    () => {
+      screen.close();
+      process.exit(EXIT.left);
+    },
+  );
+  try {
+    return await runWithin(data, built, around, onStart);
+  } finally {
+    removeSignals();
+  }
+}
+
+async function runWithin(
+  data: DataDirectory,
+  built: Built,
+  around: Surroundings,
+  onStart: (running: Running) => void,
+): Promise<number> {
   const { runtime, screen, notices, guarantee = 'at-least-once' } = around;
   const onShed = ({ payloads, bytes }: { payloads: number; bytes: number }) =>
     notices.log('ledger', `is full: gave up the payloads of ${payloads} older entries (${bytes} bytes)`);
@@ -124,6 +151,7 @@ async function runOn(data: DataDirectory, built: Built, around: Surroundings): P
     const { log } = notices;
     const engine = { runtime, ledger: files.ledger, resources, guarantee, freeze: false, encodeEdges: false, log };
     const running = await startTopology(built, engine);
+    onStart(running);
     void readerGone.then(() => {
       notices.say('stopping', {}, 'stopping: nobody reads the output any more');
       return running.stop();
@@ -135,7 +163,7 @@ async function runOn(data: DataDirectory, built: Built, around: Surroundings): P
   }
 }
 
-/** From the start to the end of a running topology: control, metrics and signals around it. */
+/** From the start to the end of a running topology: control and metrics around it. */
 async function follow(
   running: Running,
   built: Built,
@@ -145,17 +173,6 @@ async function follow(
 ): Promise<number> {
   let control: ControlServer | undefined;
   let metrics: MetricsServer | undefined;
-  const removeSignals = onSignals(
-    runtime.clock,
-    () => {
-      notices.say('stopping', {}, 'stopping: what is inside is finished first; once more (Ctrl-C) leaves at once');
-      void running.stop();
-    },
-    () => {
-      screen.close();
-      process.exit(EXIT.left);
-    },
-  );
   try {
     const own = { running, built, ledger: files.ledger, clock: runtime.clock, guarantee, data: data.path };
     const path = socketPath(data.path);
@@ -178,7 +195,6 @@ async function follow(
     await running.kill();
     throw error;
   } finally {
-    removeSignals();
     await control?.close();
     await metrics?.close();
   }
