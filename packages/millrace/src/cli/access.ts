@@ -53,7 +53,8 @@ async function connect(directory: string): Promise<ControlClient | undefined> {
     return await connectControl(realRuntime().sockets, { path: place.socket });
   } catch (error) {
     // Left behind by a process that was killed, or closed at this moment by one that ends.
-    if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
     throw error;
   }
 }
