@@ -54,7 +54,7 @@ test('the devices have a line each; while windows fill up it is said how far the
     devices.slice(1).map((line) => line.trim().split(/\s+/)[0]),
     ['sensor-1', 'sensor-2', 'sensor-3', 'sensor-4', 'sensor-5'],
   );
-  assert.match(devices[1]!, /^ {2}sensor-1 {2,}[▁▂▃▄▅▆▇█]{30,40} {2,}\d+\.\d +\d+ alerts?\s*$/);
+  assert.match(devices[1]!, /^ {2}sensor-1 {2,}\d+\.\d +\d+ alerts? +[▁▂▃▄▅▆▇█]{30,40}$/);
   const later = await detected(11);
   assert.equal(later.devices[0], 'Devices');
 });

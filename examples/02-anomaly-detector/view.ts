@@ -79,7 +79,8 @@ export const devicesView = bolt({
         const lines = [...devices.keys()].sort().map((device) => {
           const { bars, value, alerts } = devices.get(device)!;
           const space = ' '.repeat(SHOWN - bars.length);
-          return `  ${device}  ${space}${bars.join('')}  ${tenths(value)}  ${count(alerts)}`;
+          // What must be read comes first: a narrow terminal cuts the end of a line.
+          return `  ${device}  ${tenths(value)}  ${count(alerts)}  ${space}${bars.join('')}`;
         });
         emit([`${styleText('bold', 'Devices')}${note}`, ...lines]);
       },
