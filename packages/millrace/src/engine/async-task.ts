@@ -3,6 +3,7 @@
  * `ordered` gives results on in the order of the inputs; `perKey` runs one call per key at a time; `unordered` gives on
  * what is ready. A call keeps its place until its result has been delivered, so results are bounded as well.
  */
+import { shown } from '../codec/shown.ts';
 import { milliseconds } from '../duration.ts';
 import { MillraceError } from '../errors.ts';
 import type { AsyncCall, BoltCode } from '../topology/bolt.ts';
@@ -14,7 +15,6 @@ import { Room } from './gate.ts';
 import type { Output } from './output.ts';
 import type { EngineTask, Station } from './station.ts';
 import type { Anchor } from './tree.ts';
-import { shown } from './worker.ts';
 
 type AsyncCode = Extract<BoltCode, { readonly kind: 'async' }>;
 

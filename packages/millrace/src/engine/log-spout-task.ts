@@ -2,6 +2,7 @@
  * A task of a log spout: reads its splits, follows each record's tree, replays what failed, and notes, per split, the
  * position below which everything is done. At-most-once notes the position first, durably, and only then sends off.
  */
+import { shown } from '../codec/shown.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
@@ -11,7 +12,6 @@ import { LogRoot, Split } from './split.ts';
 import type { SpoutTask } from './spout-task.ts';
 import type { Station } from './station.ts';
 import type { TreeOwner } from './tree.ts';
-import { shown } from './worker.ts';
 
 type LogCode = Extract<SpoutCode, { readonly kind: 'log' }>;
 

@@ -4,6 +4,7 @@
  * takes effect when that returns; if it throws, none of it does, and the tuple that was being executed fails. What it
  * asks for from a promise takes effect at once, or, while a queue downstream is full, in order when there is room again.
  */
+import { shown } from '../codec/shown.ts';
 import { MillraceError } from '../errors.ts';
 import type { BoltCode, Lifecycle, Tuple } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
@@ -16,7 +17,6 @@ import type { EngineTask, Station } from './station.ts';
 import { Ticker } from './ticker.ts';
 import type { Anchor } from './tree.ts';
 import { anchorOf } from './tree.ts';
-import { shown } from './worker.ts';
 
 type ManualCode = Extract<BoltCode, { readonly kind: 'manual' }>;
 type Prepared = Lifecycle & { readonly execute: (tuple: Tuple<never>) => void; readonly flush: () => void };

@@ -2,13 +2,13 @@
  * Inputs of a synchronous task that cannot run now: those that failed and wait for their retry, and those held back
  * behind them because they have the same key (law 2). Each holds its tree. At the bound the sources wait.
  */
+import { shown } from '../codec/shown.ts';
 import type { CanonicalKey, Key } from '../topology/key.ts';
 import { canonicalKey } from '../topology/key.ts';
 import { Room } from './gate.ts';
 import type { Metrics } from './metrics.ts';
 import type { Station } from './station.ts';
 import type { Anchor } from './tree.ts';
-import { shown } from './worker.ts';
 
 /** One input that waits. `attempt`: how often it has failed. `given`: values of a generator that were delivered already. */
 interface NamedPort {

@@ -3,6 +3,7 @@
  * write is under way the next batch fills; when that is full as well, the sources wait. A write that fails is tried
  * again whole, by the sink's policy.
  */
+import { shown } from '../codec/shown.ts';
 import { milliseconds } from '../duration.ts';
 import type { Sink, SinkWriter } from '../topology/sink.ts';
 import type { Port } from './edge.ts';
@@ -10,7 +11,6 @@ import { Room } from './gate.ts';
 import type { Output } from './output.ts';
 import type { EngineTask, Station } from './station.ts';
 import type { Anchor } from './tree.ts';
-import { shown } from './worker.ts';
 
 class Batch {
   readonly values: unknown[] = [];

@@ -176,9 +176,3 @@ function fingerprint(bytes: Uint8Array): number {
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
-
-/** A value in one line of at most 200 characters, for messages. */
-export function shown(value: unknown): string {
-  const text = inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 3, maxStringLength: 150 });
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
-}

@@ -5,7 +5,7 @@
  * A batch waits a millisecond at most, since whoever reads the topic waits for it, too; it need not wait longer to be
  * worth its fsync, because values that come while one batch is being written make up the next.
  */
-import { inspect } from 'node:util';
+import { shown } from '../codec/shown.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Sink, Takes } from '../topology/sink.ts';
 import { sink } from '../topology/sink.ts';
@@ -61,9 +61,4 @@ function encoded<T>(topic: Topic<T>, value: T): Uint8Array {
 function timestampOf<T>(topic: Topic<T>, value: T, time: number): number {
   if (Number.isFinite(time) && time >= 0) return Math.floor(time);
   throw new MillraceError('MR_TOPIC_TIME', [topic.name, String(time), shown(value)]);
-}
-
-function shown(value: unknown): string {
-  const text = inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 3, maxStringLength: 150 });
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
 }

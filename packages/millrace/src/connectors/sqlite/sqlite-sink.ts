@@ -5,7 +5,7 @@
  * The columns are those that a row has: one prepared statement for each set of columns seen. So a row may leave a column
  * out (its default, or on a replaced row what it had), and a column that the table lacks is an error of SQLite's own.
  */
-import { inspect } from 'node:util';
+import { shown } from '../../codec/shown.ts';
 import { MillraceError, messageOf } from '../../errors.ts';
 import { openSqlite } from '../../runtime/sqlite.ts';
 import type { Sink, SinkWriter, Takes } from '../../topology/sink.ts';
@@ -182,8 +182,3 @@ class SqliteWriter<T> implements SinkWriter<T> {
 
 /** SQLITE_BUSY and SQLITE_LOCKED, without their extended parts. */
 const BUSY: ReadonlySet<number> = new Set([5, 6]);
-
-function shown(value: unknown): string {
-  const text = inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 2 });
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
-}
