@@ -159,16 +159,9 @@ export class AsyncTask implements EngineTask {
     call.anchor?.touch();
     metrics.errors++;
     const error = this.#station.userError(this.#index, thrown, shown(call.value));
-    const wait = this.#station.backoff(call.attempt);
-    if (wait !== undefined) {
-      worker.options.log(component.id, `${error.message}; retry ${call.attempt} in ${wait} ms`);
-      worker.runtime.timers.after(wait, () => {
-        if (!worker.dead) this.#try(call);
-      });
-      return;
-    }
+    if (this.#station.retries(error.message, call.attempt, `retry ${call.attempt}`, () => this.#try(call))) return;
     metrics.failed++;
-    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
+    if (this.#station.stops(error)) return;
     worker.options.log(component.id, `${error.message}; given to the ledger after ${call.attempt} tries`);
     const { input, value, time, anchor } = call;
     worker.lose({ metrics, input, cause: 'error', detail: error.message, value, time }, anchor);

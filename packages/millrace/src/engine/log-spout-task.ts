@@ -3,7 +3,7 @@
  * position below which everything is done. At-most-once notes the position first, durably, and only then sends off.
  */
 import { shown } from '../codec/shown.ts';
-import { MillraceError, messageOf } from '../errors.ts';
+import { MillraceError } from '../errors.ts';
 import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
 import type { Metrics } from './metrics.ts';
@@ -150,7 +150,8 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       if (this.#reader!.next(max)) this.#ready = true;
       this.#failures = 0;
     } catch (thrown) {
-      this.#sourceFailed(thrown);
+      this.#ready = false;
+      this.#station.sourceFailed(thrown, ++this.#failures, () => this.#woken());
     }
   }
 
@@ -224,17 +225,13 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
 
   /** Replays a record whose tree failed, by the component's policy; in the end it goes to the ledger. */
   #failed(root: LogRoot): void {
-    const { worker, component } = this.#station;
+    const { worker } = this.#station;
     this.#metrics.failed++;
     root.attempt++;
-    const wait = this.#station.backoff(root.attempt);
     const error = this.#station.userError(this.#index, root.cause, shown(root.value));
-    if (wait !== undefined) {
-      worker.options.log(component.id, `${error.message}; replay ${root.attempt} in ${wait} ms`);
-      worker.runtime.timers.after(wait, () => this.#replay(root));
-      return;
-    }
-    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
+    const again = () => this.#replay(root);
+    if (this.#station.retries(error.message, root.attempt, `replay ${root.attempt}`, again)) return;
+    if (this.#station.stops(error)) return;
     root.replay(root.since);
     const { value, time } = root;
     worker.lose({ metrics: this.#metrics, input: undefined, cause: 'error', detail: error.message, value, time }, root);
@@ -272,7 +269,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       try {
         await this.#reader!.commit(positions);
       } catch (thrown) {
-        throw this.#sourceError(thrown);
+        throw this.#station.sourceError(thrown);
       }
       for (const split of this.#splits) split.committed = positions.get(split.name) ?? split.committed;
     });
@@ -297,20 +294,5 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   #woken(): void {
     this.#ready = true;
     this.#wake();
-  }
-
-  /** The source itself threw: asked again after its backoff, and after the last retry the topology stops. */
-  #sourceFailed(thrown: unknown): void {
-    const { worker, component } = this.#station;
-    this.#metrics.errors++;
-    const wait = this.#station.backoff(++this.#failures);
-    if (wait === undefined) return worker.fail(this.#sourceError(thrown));
-    this.#ready = false;
-    worker.options.log(component.id, `${messageOf(thrown)}; asking the source again in ${wait} ms`);
-    worker.runtime.timers.after(wait, () => this.#woken());
-  }
-
-  #sourceError(thrown: unknown): MillraceError {
-    return new MillraceError('MR_SOURCE', [this.#station.id, messageOf(thrown)], thrown);
   }
 }

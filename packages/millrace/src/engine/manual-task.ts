@@ -201,8 +201,7 @@ export class ManualTask implements EngineTask {
     const { worker, component, metrics } = this.#station;
     metrics.errors++;
     const error = this.#station.userError(this.#index, thrown, input);
-    if (component.settings.onError.exhausted === 'stop') worker.fail(error);
-    else worker.options.log(component.id, error.message);
+    if (!this.#station.stops(error)) worker.options.log(component.id, error.message);
     return error;
   }
 

@@ -222,19 +222,14 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
 
   /** Runs the spout's code. If it throws it is called again after its backoff, and after the last retry the topology stops. */
   #call(run: () => void): void {
-    const { worker, component, id } = this.#station;
-    worker.stopwatch.in(this.#metrics);
+    this.#station.worker.stopwatch.in(this.#metrics);
     this.#metrics.ended++;
     try {
       run();
       this.#failures = 0;
     } catch (thrown) {
-      this.#metrics.errors++;
-      const wait = this.#station.backoff(++this.#failures);
-      if (wait === undefined) return worker.fail(new MillraceError('MR_SOURCE', [id, messageOf(thrown)], thrown));
       this.#ready = false;
-      worker.options.log(component.id, `${messageOf(thrown)}; asking the source again in ${wait} ms`);
-      worker.runtime.timers.after(wait, () => this.#woken());
+      this.#station.sourceFailed(thrown, ++this.#failures, () => this.#woken());
     }
   }
 

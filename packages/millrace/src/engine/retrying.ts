@@ -10,11 +10,11 @@ import type { Metrics } from './metrics.ts';
 import type { Station } from './station.ts';
 import type { Anchor } from './tree.ts';
 
-/** One input that waits. `attempt`: how often it has failed. `given`: values of a generator that were delivered already. */
 interface NamedPort {
   readonly input: string | undefined;
 }
 
+/** One input that waits. `attempt`: how often it has failed. `given`: values of a generator that were delivered already. */
 export interface Waiting<P extends NamedPort> {
   readonly port: P;
   readonly value: unknown;
@@ -74,14 +74,10 @@ export class Retrying<P extends NamedPort> {
     input.anchor?.touch();
     this.#metrics.errors++;
     const error = this.#station.userError(this.#index, thrown, shown(input.value));
-    const wait = this.#station.backoff(input.attempt);
-    if (wait !== undefined) {
-      worker.options.log(component.id, `${error.message}; retry ${input.attempt} in ${wait} ms`);
-      worker.runtime.timers.after(wait, () => this.resume(input));
-      return;
-    }
+    const again = () => this.resume(input);
+    if (this.#station.retries(error.message, input.attempt, `retry ${input.attempt}`, again)) return;
     this.#metrics.failed++;
-    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
+    if (this.#station.stops(error)) return;
     worker.options.log(component.id, `${error.message}; given to the ledger after ${input.attempt} tries`);
     const { value, time } = input;
     worker.lose(

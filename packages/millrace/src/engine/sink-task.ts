@@ -136,16 +136,9 @@ export class SinkTask implements EngineTask, Port {
     for (const anchor of batch.anchors) anchor?.touch();
     const text = `${batch.values.length} values, first ${shown(batch.values[0])}`;
     const error = this.#station.userError(this.#index, thrown, text);
-    const wait = this.#station.backoff(attempt);
-    if (wait !== undefined) {
-      worker.options.log(component.id, `${error.message}; retry ${attempt} in ${wait} ms`);
-      worker.runtime.timers.after(wait, () => {
-        if (!worker.dead) this.#try(batch, attempt);
-      });
-      return;
-    }
+    if (this.#station.retries(error.message, attempt, `retry ${attempt}`, () => this.#try(batch, attempt))) return;
     metrics.failed += batch.values.length;
-    if (component.settings.onError.exhausted === 'stop') return worker.fail(error);
+    if (this.#station.stops(error)) return;
     worker.options.log(component.id, `${error.message}; the batch is given to the ledger after ${attempt} tries`);
     batch.values.forEach((value, i) => {
       const time = batch.times[i]!;

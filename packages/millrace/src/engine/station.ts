@@ -103,10 +103,39 @@ export class Station {
     };
   }
 
-  /** How long to wait before try number `attempt` + 1, or undefined when the retries are used up. */
-  backoff(attempt: number): number | undefined {
+  /**
+   * Something failed for the `attempt`th time: `again` is called after its backoff, unless the topology has ended. False
+   * when the retries are used up. `what` will be done again, for the log.
+   */
+  retries(message: string, attempt: number, what: string, again: () => void): boolean {
     const { retries, backoff } = this.component.settings.onError;
-    return attempt > retries ? undefined : Math.min(MAX_BACKOFF, backoff * 2 ** (attempt - 1));
+    if (attempt > retries) return false;
+    const { worker } = this;
+    const wait = Math.min(MAX_BACKOFF, backoff * 2 ** (attempt - 1));
+    worker.options.log(this.id, `${message}; ${what} in ${wait} ms`);
+    worker.runtime.timers.after(wait, () => {
+      if (!worker.dead) again();
+    });
+    return true;
+  }
+
+  /** The retries are used up: whether the policy stops the topology, which is done here. */
+  stops(error: MillraceError): boolean {
+    if (this.component.settings.onError.exhausted !== 'stop') return false;
+    this.worker.fail(error);
+    return true;
+  }
+
+  /** A spout's own code threw, `failures` times in a row: asked again, and after the last retry the topology stops. */
+  sourceFailed(thrown: unknown, failures: number, again: () => void): void {
+    this.metrics.errors++;
+    const cause = messageOf(thrown);
+    if (this.retries(cause, failures, 'asking the source again', again)) return;
+    this.worker.fail(this.sourceError(thrown));
+  }
+
+  sourceError(thrown: unknown): MillraceError {
+    return new MillraceError('MR_SOURCE', [this.id, messageOf(thrown)], thrown);
   }
 
   /** An exception of user code as an error that names the place and `input`, the value in one line. */

@@ -161,8 +161,7 @@ export class SyncTask implements EngineTask {
         this.#undo();
         this.metrics.errors++;
         const error = this.#station.userError(this.#index, thrown, '(tick or flush)');
-        if (component.settings.onError.exhausted === 'stop') worker.fail(error);
-        else worker.options.log(component.id, error.message);
+        if (!this.#station.stops(error)) worker.options.log(component.id, error.message);
       }
     });
   }
