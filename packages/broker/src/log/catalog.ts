@@ -180,8 +180,7 @@ export class Catalog {
     };
     for (let partition = 0; partition < record.partitions; partition++) {
       const cell = cellOf(id, record, partition);
-      const segmentBytes = () => topic.config['segment.bytes'];
-      topic.partitions.push(await this.directory.openPartition(record.name, partition, cell, segmentBytes));
+      topic.partitions.push(await this.directory.openPartition(record.name, partition, cell, () => topic.config));
     }
     return { topic, record };
   }

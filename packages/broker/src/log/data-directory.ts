@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { LogError } from '../errors.ts';
+import type { TopicConfig } from './api.ts';
 import type { Clock } from './clock.ts';
 import { GroupCommit } from './group-commit.ts';
 import { KeyedLog } from './keyed-log.ts';
@@ -9,6 +10,7 @@ import { recoverPartition } from './recovery.ts';
 import { type Cell, RecoveryPoints } from './recovery-points.ts';
 import { baseOfLog } from './segment.ts';
 import { isSystemError, type Storage } from './storage.ts';
+import { defaultConfig } from './topic-config.ts';
 
 /**
  * A data directory that this process owns: the lock, the recovery points, the line for syncs, and how a partition in it
@@ -33,7 +35,7 @@ const METADATA_CELL: Cell = { number: 0, owner: { id: '00000000-0000-0000-0000-0
 const OFFSETS_CELL: Cell = { number: 1, owner: { id: '00000000-0000-0000-0000-000000000002', partition: 0 } };
 /** Cells before it are taken by the two keyed logs. */
 export const FIRST_TOPIC_CELL = 2;
-const INTERNAL_SEGMENT_BYTES = 64 * 1024 * 1024;
+const internalConfig: TopicConfig = { ...defaultConfig, 'segment.bytes': 64 * 1024 * 1024 };
 /** How long a mark may trail what was synced: a power cut within it turns damage to those bytes into a torn tail. */
 const MARK_DELAY = 20;
 const OPEN_SEGMENTS = 64;
@@ -87,14 +89,15 @@ export class DataDirectory {
     return join(this.path, `${topic}-${partition}`);
   }
 
-  async openPartition(topic: string, partition: number, cell: Cell, segmentBytes: () => number): Promise<Partition> {
-    const { commit, points, storage, files, fsync } = this;
+  /** `config` gives the topic's effective settings, which may change. */
+  async openPartition(topic: string, partition: number, cell: Cell, config: () => TopicConfig): Promise<Partition> {
+    const { clock, commit, points, storage, files, fsync } = this;
     const place = { storage, files, directory: this.directoryOf(topic, partition) };
     const state = await recoverPartition({ topic, partition, place, commit, mark: points.read(cell) });
     if (state.error === undefined) points.put(cell, { start: state.start, synced: state.end, indexed: state.indexed });
     const marked = () => this.marked();
     const rethrow = (error: unknown) => this.rethrow(error);
-    const options = { topic, partition, cell, place, commit, points, fsync, segmentBytes, rethrow, marked };
+    const options = { topic, partition, cell, place, clock, commit, points, fsync, config, rethrow, marked };
     return new Partition(options, state);
   }
 
@@ -144,7 +147,7 @@ export class DataDirectory {
     const directory = this.directoryOf(topic, 0);
     this.storage.makeDirectory(directory);
     await this.commit.syncDirectory(this.path);
-    const partition = await this.openPartition(topic, 0, cell, () => INTERNAL_SEGMENT_BYTES);
+    const partition = await this.openPartition(topic, 0, cell, () => internalConfig);
     if (partition.error !== undefined) {
       partition.release();
       throw partition.error;

@@ -1,6 +1,7 @@
 import { LogError } from '../errors.ts';
-import type { LogRecord } from './api.ts';
+import type { LogRecord, TopicConfig } from './api.ts';
 import { BatchReader } from './batch-reader.ts';
+import type { Clock } from './clock.ts';
 import type { Flushable, GroupCommit } from './group-commit.ts';
 import { writeInt64 } from './int64.ts';
 import { decodeRecords, endOffsetOf, lastOffsetDeltaOf, maxTimestampOf } from './record-batch.ts';
@@ -24,8 +25,9 @@ export interface PartitionOptions {
   readonly commit: GroupCommit;
   readonly points: RecoveryPoints;
   readonly fsync: boolean;
-  /** The topic's effective `segment.bytes`. */
-  readonly segmentBytes: () => number;
+  readonly clock: Clock;
+  /** The topic's effective settings. */
+  readonly config: () => TopicConfig;
   /** Throws where nobody of ours catches. */
   readonly rethrow: (error: unknown) => void;
   /** Told when a mark waits to be written. */
@@ -107,7 +109,7 @@ export class Partition implements Flushable {
     const delta = lastOffsetDeltaOf(batch, 0);
     try {
       const { active } = this;
-      const full = active.size > 0 && active.size + batch.length > this.options.segmentBytes();
+      const full = active.size > 0 && active.size + batch.length > this.options.config()['segment.bytes'];
       if (full || base + delta - active.base > MAX_RELATIVE_OFFSET) this.roll();
       writeInt64(batch, base, 0);
       batch.writeInt32BE(0, 12);
