@@ -77,17 +77,43 @@ export interface Producer {
   close(): Promise<void>;
 }
 
-/** Kafka's topic settings, by Kafka's names and with Kafka's defaults. */
+/** Kafka's topic settings, by Kafka's names and with Kafka's defaults; `topic-config.ts` says what each does. */
 export interface TopicConfig {
-  /** Age in ms at which records may go; -1 is never. */
-  readonly 'retention.ms': number;
+  readonly 'cleanup.policy': 'delete' | 'compact' | 'compact,delete' | 'delete,compact';
+  readonly 'compression.gzip.level': number;
+  readonly 'compression.lz4.level': number;
+  readonly 'compression.type': 'producer';
+  readonly 'compression.zstd.level': number;
+  readonly 'delete.retention.ms': number;
+  readonly 'file.delete.delay.ms': number;
+  readonly 'flush.messages': number;
+  readonly 'flush.ms': number;
+  readonly 'follower.replication.throttled.replicas': string;
+  readonly 'index.interval.bytes': number;
+  readonly 'leader.replication.throttled.replicas': string;
+  readonly 'local.retention.bytes': number;
+  readonly 'local.retention.ms': number;
+  readonly 'max.compaction.lag.ms': number;
+  readonly 'max.message.bytes': number;
+  readonly 'message.timestamp.after.max.ms': number;
+  readonly 'message.timestamp.before.max.ms': number;
+  readonly 'message.timestamp.type': 'CreateTime' | 'LogAppendTime';
+  readonly 'min.cleanable.dirty.ratio': number;
+  readonly 'min.compaction.lag.ms': number;
+  readonly 'min.insync.replicas': number;
+  readonly preallocate: boolean;
+  readonly 'remote.log.copy.disable': boolean;
+  readonly 'remote.log.delete.on.disable': boolean;
+  readonly 'remote.storage.enable': boolean;
   /** Size of a partition in bytes above which its oldest segments go; -1 is never. */
   readonly 'retention.bytes': number;
+  /** Age in ms at which records may go; -1 is never. */
+  readonly 'retention.ms': number;
   readonly 'segment.bytes': number;
-  /** The largest record batch. */
-  readonly 'max.message.bytes': number;
-  /** 'compact' is refused until compaction exists. */
-  readonly 'cleanup.policy': 'delete' | 'compact';
+  readonly 'segment.index.bytes': number;
+  readonly 'segment.jitter.ms': number;
+  readonly 'segment.ms': number;
+  readonly 'unclean.leader.election.enable': boolean;
 }
 
 export interface PartitionDescription {
