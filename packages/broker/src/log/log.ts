@@ -16,7 +16,12 @@ const READ_BYTES = 1024 * 1024;
 const RETENTION_CHECK_INTERVAL = 300_000;
 
 /** Opens a data directory: takes it, recovers it, serves it. */
-export async function openLog(options: LogOptions): Promise<Log> {
+export function openLog(options: LogOptions): Promise<Log> {
+  return openDirectoryLog(options);
+}
+
+/** The same, with what the broker needs of it beyond the public contract. */
+export async function openDirectoryLog(options: LogOptions): Promise<DirectoryLog> {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const fsync = options.fsync ?? true;
@@ -53,15 +58,17 @@ interface Parts {
   readonly fsync: boolean;
 }
 
-class DirectoryLog implements Log {
+export class DirectoryLog implements Log {
   private readonly parts: Parts;
-  private readonly catalog: Catalog;
-  private readonly groupOffsets: GroupOffsets;
+  readonly directory: DataDirectory;
+  readonly catalog: Catalog;
+  readonly groupOffsets: GroupOffsets;
   private readonly producers = new Set<LogProducer>();
   private closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
     this.parts = parts;
+    this.directory = parts.directory;
     this.catalog = parts.catalog;
     this.groupOffsets = new GroupOffsets(parts.offsets);
   }
