@@ -4,7 +4,7 @@ import type { Segment } from './segment.ts';
 
 /**
  * Finds batches by offset in a partition's segments and checks each before it is given: its checksum, and that it
- * stands where its offset belongs. The position at which a read ended is kept by the offset there, so that whoever
+ * stands where its offset belongs: next to the one before, except where compaction may have taken what was between. The position at which a read ended is kept by the offset there, so that whoever
  * goes on reading needs no index.
  */
 const CURSORS = 64;
@@ -13,12 +13,19 @@ export class BatchReader {
   private readonly segments: readonly Segment[];
   /** Tells the partition of damage; gives the error to throw. */
   private readonly corrupt: (offset: number, what: string) => LogError;
+  /** Below it offsets may be missing. */
+  private readonly compacted: () => number;
   /** Offset to position in its segment. */
   private readonly cursors = new Map<number, number>();
 
-  constructor(segments: readonly Segment[], corrupt: (offset: number, what: string) => LogError) {
+  constructor(
+    segments: readonly Segment[],
+    corrupt: (offset: number, what: string) => LogError,
+    compacted: () => number,
+  ) {
     this.segments = segments;
     this.corrupt = corrupt;
+    this.compacted = compacted;
   }
 
   /** A new segment starts at `offset`: the position at the end of the one before is no longer where it stands. */
@@ -26,14 +33,25 @@ export class BatchReader {
     this.cursors.delete(offset);
   }
 
+  /** Segments were replaced: no position below `offset` is where it was. */
+  forgetBelow(offset: number): void {
+    for (const known of this.cursors.keys()) if (known <= offset) this.cursors.delete(known);
+  }
+
   /** Calls `each` with checked batches from the one that holds `offset` on: what fits in `maxBytes`, and one at least. */
   eachBatch(offset: number, maxBytes: number, each: (bytes: Buffer, at: number) => void): void {
-    const segment = this.segmentOf(offset);
+    let n = this.segmentNumberOf(offset);
+    let segment = this.segments[n]!;
     let position = this.cursors.get(offset) ?? segment.index.positionFor(offset - segment.base);
     this.cursors.delete(offset);
     let left = maxBytes;
     let next = offset;
     for (;;) {
+      if (position >= segment.readable && offset < this.compacted() && n + 1 < this.segments.length) {
+        segment = this.segments[++n]!;
+        position = 0;
+        continue;
+      }
       const chunk = this.readChunk(segment, position, Math.max(left, HEADER_BYTES), next);
       let at = 0;
       while (chunk.length - at >= HEADER_BYTES) {
@@ -41,8 +59,8 @@ export class BatchReader {
         if (size > chunk.length - at && position + at + size <= segment.readable && size >= HEADER_BYTES) break;
         const end = endOffsetOf(chunk, at);
         if (end > next || size < HEADER_BYTES) {
-          const fault =
-            faultOf(chunk, at, chunk.length) ?? (baseOffsetOf(chunk, at) > next ? 'it starts later' : undefined);
+          const late = baseOffsetOf(chunk, at) > next && next >= this.compacted();
+          const fault = faultOf(chunk, at, chunk.length) ?? (late ? 'it starts later' : undefined);
           if (fault !== undefined) {
             // What stands before it is given; the next read starts at it, and throws.
             if (next === offset) throw this.corrupt(next, fault);
@@ -55,7 +73,7 @@ export class BatchReader {
         at += size;
       }
       position += at;
-      if (next > offset || position >= segment.readable) break;
+      if (next > offset || (position >= segment.readable && offset >= this.compacted())) break;
       // Nothing but batches before the offset, or a batch larger than asked for: go on from here.
       if (at === 0) left = claimedSize(chunk, 0);
     }
@@ -63,7 +81,7 @@ export class BatchReader {
     this.keepCursor(next, position, segment);
   }
 
-  private segmentOf(offset: number): Segment {
+  private segmentNumberOf(offset: number): number {
     const { segments } = this;
     let low = 0;
     let high = segments.length - 1;
@@ -72,7 +90,7 @@ export class BatchReader {
       if (segments[middle]!.base <= offset) low = middle;
       else high = middle - 1;
     }
-    return segments[low]!;
+    return low;
   }
 
   private readChunk(segment: Segment, position: number, length: number, offset: number): Buffer {

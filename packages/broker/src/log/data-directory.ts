@@ -94,7 +94,8 @@ export class DataDirectory {
     const { clock, commit, points, storage, files, fsync } = this;
     const place = { storage, files, directory: this.directoryOf(topic, partition) };
     const state = await recoverPartition({ topic, partition, place, commit, mark: points.read(cell) });
-    if (state.error === undefined) points.put(cell, { start: state.start, synced: state.end, indexed: state.indexed });
+    const { start, end: synced, indexed, compacted, clean, error } = state;
+    if (error === undefined) points.put(cell, { start, synced, indexed, compacted, clean });
     const marked = () => this.marked();
     const rethrow = (error: unknown) => this.rethrow(error);
     const options = { topic, partition, cell, place, clock, commit, points, fsync, config, rethrow, marked };

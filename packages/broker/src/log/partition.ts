@@ -40,6 +40,9 @@ export interface PartitionState {
   readonly end: number;
   /** Below it the active segment's index files are known to be right. */
   readonly indexed: number;
+  /** Below it compaction may have taken records; `clean` when it finished there. */
+  readonly compacted: number;
+  readonly clean: boolean;
   readonly error?: LogError | undefined;
 }
 
@@ -71,6 +74,8 @@ export class Partition implements Flushable {
   private synced: number;
   private indexed: number;
   private deleted = false;
+  private compacted: number;
+  private clean: boolean;
   start: number;
   highWatermark: number;
   end: number;
@@ -84,13 +89,19 @@ export class Partition implements Flushable {
     this.place = options.place;
     this.options = options;
     this.segments = state.segments;
-    this.reader = new BatchReader(state.segments, (offset, what) => this.corrupt(offset, what));
+    this.reader = new BatchReader(
+      state.segments,
+      (offset, what) => this.corrupt(offset, what),
+      () => this.compacted,
+    );
     this.firstUnsynced = this.active;
     this.start = state.start;
     this.end = state.end;
     this.highWatermark = state.end;
     this.synced = state.end;
     this.indexed = state.indexed;
+    this.compacted = state.compacted;
+    this.clean = state.clean;
     this.error = state.error;
   }
 
@@ -249,7 +260,8 @@ export class Partition implements Flushable {
   }
 
   private putMark(): void {
-    this.options.points.put(this.cell, { start: this.start, synced: this.synced, indexed: this.indexed });
+    const { start, synced, indexed, compacted, clean } = this;
+    this.options.points.put(this.cell, { start, synced, indexed, compacted, clean });
     this.options.marked();
   }
 

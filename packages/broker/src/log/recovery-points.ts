@@ -7,13 +7,14 @@ import { isSystemError, type Storage, type StorageFile } from './storage.ts';
 /**
  * The synced-up-to marks of law 12: one file for the whole data directory, one cell per partition. A mark is a lower
  * bound. Everything in [start, synced) was durable when it was written, so it must be readable for ever; the index
- * files are right below `indexed`; what lies before `start` is deleted, whether or not its files are gone already.
+ * files are right below `indexed`; what lies before `start` is deleted, whether or not its files are gone already. Below
+ * `compacted` offsets may be missing, because compaction took their records; `clean` says that it finished there.
  *
  * A cell has two slots, written in turn, each with its own checksum, and the next is written only after the last was
  * synced: so a power cut can spoil one of them and never both.
  *
  *     0 topic id (16)   16 partition int32   20 turn uint32   24 start int64   32 synced int64   40 indexed int64
- *    48 zero            60 crc32c of what is before
+ *    48 compacted int64   56 clean int8   57 zero   60 crc32c of what is before
  */
 const SLOT = 64;
 const CELL = 2 * SLOT;
@@ -22,7 +23,11 @@ export interface Mark {
   readonly start: number;
   readonly synced: number;
   readonly indexed: number;
+  readonly compacted: number;
+  readonly clean: boolean;
 }
+
+export const noMark: Mark = { start: 0, synced: 0, indexed: 0, compacted: 0, clean: false };
 
 /** A partition's place in the file. `owner` guards against reading the mark of a topic that had the cell before. */
 export interface Cell {
@@ -65,6 +70,8 @@ export class RecoveryPoints implements Flushable {
         start: readInt64(bytes, at + 24),
         synced: readInt64(bytes, at + 32),
         indexed: readInt64(bytes, at + 40),
+        compacted: readInt64(bytes, at + 48),
+        clean: bytes[at + 56] === 1,
       };
     }
     if (latest !== undefined) this.turns.set(cell.number, latestTurn);
@@ -90,8 +97,7 @@ export class RecoveryPoints implements Flushable {
   /** Keeps a fresh cell's first mark, in both slots, so that later marks never need space that the disk may not have. */
   async allot(cells: readonly Cell[]): Promise<void> {
     for (const cell of cells) {
-      const nothing: Mark = { start: 0, synced: 0, indexed: 0 };
-      const both = Buffer.concat([slotOf(cell, 0, nothing), slotOf(cell, 1, nothing)]);
+      const both = Buffer.concat([slotOf(cell, 0, noMark), slotOf(cell, 1, noMark)]);
       this.file.write(both, cell.number * CELL);
       this.turns.set(cell.number, 1);
     }
@@ -148,6 +154,8 @@ function slotOf(cell: Cell, turn: number, mark: Mark): Buffer {
   writeInt64(slot, mark.start, 24);
   writeInt64(slot, mark.synced, 32);
   writeInt64(slot, mark.indexed, 40);
+  writeInt64(slot, mark.compacted, 48);
+  slot[56] = mark.clean ? 1 : 0;
   slot.writeUInt32BE(crc32c(slot.subarray(0, 60)), 60);
   return slot;
 }

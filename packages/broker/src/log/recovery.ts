@@ -56,7 +56,8 @@ export async function recoverPartition(request: RecoveryRequest): Promise<Partit
   for (const segment of segments.slice(0, -1)) segment.close();
   const { base } = segments[segments.length - 1]!;
   const indexed = walked.indexTrusted ? Math.max(base, Math.min(mark.indexed, walked.end)) : base;
-  return { segments, start: mark.start, end: walked.end, indexed };
+  const { compacted, clean } = mark;
+  return { segments, start: mark.start, end: walked.end, indexed, compacted, clean };
 }
 
 /** The segments that the files are, oldest first, without those that lie before `start`, whose files go. */
@@ -97,17 +98,18 @@ function walkSegments(segments: readonly Segment[], mark: Mark): Walked {
   let end = segments[0]!.base;
   let indexTrusted = true;
   for (const [n, segment] of segments.entries()) {
-    if (segment.base !== end) {
+    if (segment.base !== end && !(segment.base > end && end < mark.compacted)) {
       return { end, count: n, unmarked, indexTrusted, fault: `the next segment starts at ${segment.base}` };
     }
     const next = segments[n + 1]?.base;
     // Followed by another below the mark: its end and its index files are durable.
+    end = segment.base;
     if (next !== undefined && next <= mark.indexed && next <= mark.synced && segment.loadSummary()) {
       end = next;
       continue;
     }
     indexTrusted = segment.loadIndex(Math.max(0, mark.indexed - segment.base));
-    const walk = walkSegment(segment, mark.synced);
+    const walk = walkSegment(segment, mark);
     end = walk.end;
     if (walk.unmarkedFrom !== undefined) unmarked.set(segment, walk.unmarkedFrom);
     if (walk.fault !== undefined) return { end, count: n + 1, unmarked, indexTrusted, fault: walk.fault };
@@ -123,7 +125,7 @@ interface SegmentWalk {
 }
 
 /** Checks batch after batch, and continues the index behind what was loaded of it. */
-function walkSegment(segment: Segment, synced: number): SegmentWalk {
+function walkSegment(segment: Segment, { synced, compacted }: Mark): SegmentWalk {
   const { file } = segment;
   const fileSize = file.size();
   const begin = segment.index.entryBefore(Math.max(0, fileSize - ALWAYS_CHECKED));
@@ -140,7 +142,7 @@ function walkSegment(segment: Segment, synced: number): SegmentWalk {
       chunkAt = position;
     }
     const at = position - chunkAt;
-    fault = faultOf(chunk, at, chunk.length) ?? misplaced(baseOffsetOf(chunk, at), end);
+    fault = faultOf(chunk, at, chunk.length) ?? misplaced(baseOffsetOf(chunk, at), end, compacted);
     if (fault !== undefined) break;
     const size = claimedSize(chunk, at);
     segment.added(chunk, at, position, size);
@@ -168,8 +170,10 @@ function readAt(file: StorageFile, position: number, length: number): Buffer {
   return bytes.subarray(0, file.read(bytes, position));
 }
 
-function misplaced(found: number, expected: number): string | undefined {
-  return found === expected ? undefined : `it says that its offset is ${found}`;
+function misplaced(found: number, expected: number, compacted: number): string | undefined {
+  return found === expected || (found > expected && expected < compacted)
+    ? undefined
+    : `it says that its offset is ${found}`;
 }
 
 /** Removes the segments after the first `count`, and what stands behind the last whole batch. */
@@ -189,17 +193,20 @@ async function writeAgain(segment: Segment, from: number, commit: GroupCommit): 
 function broken(segments: Segment[], mark: Mark, error: LogError, place: SegmentPlace): PartitionState {
   if (segments.length === 0) segments.push(new Segment(place, mark.start));
   else for (const segment of segments) segment.openAsIs();
-  return { segments, start: mark.start, end: mark.synced, indexed: mark.start, error };
+  const { start, synced: end, compacted, clean } = mark;
+  return { segments, start, end, indexed: start, compacted, clean, error };
 }
 
 function unmarked(request: RecoveryRequest): PartitionState {
   const { place, topic, partition } = request;
   const segments = loadSegments(place, 0);
   const start = segments[0]?.base ?? 0;
-  const walked = segments.length === 0 ? undefined : walkSegments(segments, { start, synced: start, indexed: start });
+  // Nobody can say what compaction took either.
+  const mark: Mark = { start, synced: start, indexed: start, compacted: Number.MAX_SAFE_INTEGER, clean: false };
+  const walked = segments.length === 0 ? undefined : walkSegments(segments, mark);
   const error = new LogError(
     'CORRUPT_MESSAGE',
     `topic '${topic}' partition ${partition}: both copies of its recovery point are damaged, so nobody can say what was durable of offsets ${start} to ${walked?.end ?? start}; it can be read, and refuses writes until its files are restored or the topic is deleted`,
   );
-  return broken(segments, { start, synced: walked?.end ?? start, indexed: start }, error, place);
+  return broken(segments, { ...mark, synced: walked?.end ?? start }, error, place);
 }
