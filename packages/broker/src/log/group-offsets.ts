@@ -1,58 +1,116 @@
 import { LogError } from '../errors.ts';
-import { readInt64, writeInt64 } from './int64.ts';
 import type { Entry, KeyedLog } from './keyed-log.ts';
+import {
+  type CommittedOffset,
+  type GroupPartition,
+  metadataKey,
+  offsetKey,
+  offsetValue,
+  parseKey,
+  parseOffset,
+} from './offset-record.ts';
+import type { TransactionProducer } from './pending-entries.ts';
 
 /**
- * What consumer groups committed. Kept as Kafka keeps it in `__consumer_offsets`: key version 1 (group, topic,
- * partition), value version 3 (offset, leader epoch, metadata, commit timestamp). A commit shows when it is durable.
+ * `__consumer_offsets`: what consumer groups committed, at once or in a transaction, and what their coordinator keeps of
+ * them. A commit shows when it is durable; a transaction's, when the marker of its commit is.
  */
-const KEY_VERSION = 1;
-const VALUE_VERSION = 3;
-const MAX_NAME_BYTES = 2 ** 15 - 1;
+export interface PartitionOffset extends CommittedOffset {
+  readonly topic: string;
+  readonly partition: number;
+}
 
-type ByPartition = Map<number, number>;
+type ByPartition = Map<number, CommittedOffset>;
+
+/** What a producer's transaction has pending; until its marker is durable nobody can say what these offsets are. */
+interface OpenTransaction {
+  readonly producerId: number;
+  readonly keys: Map<string, GroupPartition>;
+  /** Its marker is written: what the producer pends now is of its next transaction. */
+  ended: boolean;
+}
 
 export class GroupOffsets {
   private readonly log: KeyedLog;
   private readonly committed = new Map<string, Map<string, ByPartition>>();
+  private readonly open = new Set<OpenTransaction>();
+  private admit: (group: string) => void = () => undefined;
 
   constructor(log: KeyedLog) {
     this.log = log;
-    log.load((entry) => {
-      const { group, topic, partition } = parseKey(entry.key);
-      this.show(group, topic, partition, entry.value === null ? undefined : parseOffset(entry.value));
+    log.load((entry) => this.show(entry));
+    for (const { producerId, key } of log.undecided()) this.transactionOf(producerId).keys.set(nameOf(key), of(key));
+  }
+
+  /** Asked before each commit of the process's own; throws when the group's members alone may commit. */
+  guard(admit: (group: string) => void): void {
+    this.admit = admit;
+  }
+
+  /** A commit of the process's own, by nobody who is a member. */
+  async commit(group: string, topic: string, offsets: ReadonlyMap<number, number>, now: number): Promise<void> {
+    if (group === '') throw new LogError('INVALID_GROUP_ID', "a group's name has at least one character");
+    this.admit(group);
+    const rest = { topic, leaderEpoch: -1, metadata: '', commitTimestamp: now, expireTimestamp: undefined };
+    await this.write(
+      group,
+      [...offsets].map(([partition, offset]) => ({ partition, offset, ...rest })),
+    );
+  }
+
+  /** All of them together, or none; durable when it resolves. */
+  async write(group: string, offsets: readonly PartitionOffset[]): Promise<void> {
+    await this.put(entriesOf(group, offsets));
+  }
+
+  /** The same, but they count only from the commit of the producer's transaction on. */
+  async pend(producer: TransactionProducer, group: string, offsets: readonly PartitionOffset[]): Promise<void> {
+    const entries = entriesOf(group, offsets);
+    if (entries.length === 0) return;
+    const { keys } = this.transactionOf(producer.producerId);
+    for (const { key } of entries) keys.set(nameOf(key), of(key));
+    await this.log.pend(producer, entries, () => undefined);
+  }
+
+  /** Ends the producer's transaction here. Durable when it resolves; may be repeated. */
+  async complete(producer: TransactionProducer, commit: boolean): Promise<void> {
+    const { producerId } = producer;
+    const settled = [...this.open].filter((open) => open.producerId === producerId);
+    for (const one of settled) one.ended = true;
+    await this.log.complete(producer, commit, (entries) => {
+      for (const entry of entries) this.show(entry);
+      for (const one of settled) this.open.delete(one);
     });
   }
 
-  async commit(group: string, topic: string, offsets: ReadonlyMap<number, number>, now: number): Promise<void> {
-    if (group === '' || Buffer.byteLength(group) > MAX_NAME_BYTES) {
-      throw new LogError(
-        'INVALID_GROUP_ID',
-        `a group's name has 1 to ${MAX_NAME_BYTES} bytes; '${group.slice(0, 40)}' has ${Buffer.byteLength(group)}`,
-      );
-    }
-    if (offsets.size === 0) return;
-    const entries: Entry[] = [];
-    for (const [partition, offset] of offsets) {
-      entries.push({ key: keyOf(group, topic, partition), value: offsetValue(offset, now) });
-    }
-    const copy = [...offsets];
-    await this.log.put(entries, () => {
-      for (const [partition, offset] of copy) this.show(group, topic, partition, offset);
-    });
+  async forget(group: string, partitions: readonly { topic: string; partition: number }[]): Promise<void> {
+    await this.put(partitions.map((one) => ({ key: offsetKey({ group, ...one }), value: null })));
+  }
+
+  /** Keeps what the group's coordinator wants to find again. */
+  async writeMetadata(group: string, value: Buffer): Promise<void> {
+    await this.put([{ key: metadataKey(group), value }]);
+  }
+
+  /** Metadata, offsets, and what transactions have pending for it. */
+  async forgetGroup(group: string): Promise<void> {
+    const own = this.written().filter((key) => parseKey(key).group === group);
+    await this.put(own.map((key) => ({ key, value: null })));
   }
 
   /** Forgets what was committed for topics that are not there. Needs the group commit's line. */
   async forgetTopicsBut(exists: (topic: string) => boolean): Promise<void> {
-    const keys = this.log.keys().filter((key) => !exists(parseKey(key).topic));
-    if (keys.length === 0) return;
-    await this.log.putInLine(keys.map((key) => ({ key, value: null })));
-    for (const key of keys) {
-      const { group, topic, partition } = parseKey(key);
-      this.show(group, topic, partition, undefined);
-    }
+    const gone = this.written().filter((key) => {
+      const { offsetOf } = parseKey(key);
+      return offsetOf !== undefined && !exists(offsetOf.topic);
+    });
+    if (gone.length === 0) return;
+    const entries = gone.map((key) => ({ key, value: null }));
+    await this.log.putInLine(entries);
+    for (const entry of entries) this.show(entry);
   }
 
+  /** The groups that have committed offsets. */
   groups(): string[] {
     return [...this.committed.keys()].sort();
   }
@@ -62,14 +120,75 @@ export class GroupOffsets {
   }
 
   of(group: string, topic: string): ReadonlyMap<number, number> {
-    return new Map(this.committed.get(group)?.get(topic));
+    const offsets = new Map<number, number>();
+    for (const [partition, { offset }] of this.committed.get(group)?.get(topic) ?? []) offsets.set(partition, offset);
+    return offsets;
   }
 
-  private show(group: string, topic: string, partition: number, offset: number | undefined): void {
+  find({ group, topic, partition }: GroupPartition): CommittedOffset | undefined {
+    return this.committed.get(group)?.get(topic)?.get(partition);
+  }
+
+  all(group: string): PartitionOffset[] {
+    const offsets: PartitionOffset[] = [];
+    for (const [topic, partitions] of this.committed.get(group) ?? []) {
+      for (const [partition, committed] of partitions) offsets.push({ topic, partition, ...committed });
+    }
+    return offsets;
+  }
+
+  /** A transaction that has not ended may still change it. */
+  isUnstable(one: GroupPartition): boolean {
+    if (this.open.size === 0) return false;
+    const name = nameOf(offsetKey(one));
+    for (const { keys } of this.open) if (keys.has(name)) return true;
+    return false;
+  }
+
+  /** What transactions that have not ended may still change. */
+  unstable(group: string): GroupPartition[] {
+    return [...this.open].flatMap(({ keys }) => [...keys.values()].filter((one) => one.group === group));
+  }
+
+  /** The metadata of each group that has any. */
+  metadata(): Map<string, Buffer> {
+    const values = new Map<string, Buffer>();
+    for (const { key, value } of this.log.entries()) {
+      const { group, offsetOf } = parseKey(key);
+      if (offsetOf === undefined && value !== null) values.set(group, value);
+    }
+    return values;
+  }
+
+  private async put(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return;
+    await this.log.put(entries, () => {
+      for (const entry of entries) this.show(entry);
+    });
+  }
+
+  /** The keys of all that is written, pending or not. */
+  private written(): Buffer[] {
+    const keys = new Map(this.log.keys().map((key) => [nameOf(key), key]));
+    for (const { key } of this.log.undecided()) keys.set(nameOf(key), key);
+    return [...keys.values()];
+  }
+
+  private transactionOf(producerId: number): OpenTransaction {
+    for (const open of this.open) if (open.producerId === producerId && !open.ended) return open;
+    const open: OpenTransaction = { producerId, keys: new Map(), ended: false };
+    this.open.add(open);
+    return open;
+  }
+
+  private show({ key, value }: Entry): void {
+    const { offsetOf } = parseKey(key);
+    if (offsetOf === undefined) return;
+    const { group, topic, partition } = offsetOf;
     const topics = this.committed.get(group) ?? new Map<string, ByPartition>();
-    const partitions = topics.get(topic) ?? new Map<number, number>();
-    if (offset === undefined) partitions.delete(partition);
-    else partitions.set(partition, offset);
+    const partitions: ByPartition = topics.get(topic) ?? new Map();
+    if (value === null) partitions.delete(partition);
+    else partitions.set(partition, parseOffset(value));
     if (partitions.size === 0) topics.delete(topic);
     else topics.set(topic, partitions);
     if (topics.size === 0) this.committed.delete(group);
@@ -77,53 +196,19 @@ export class GroupOffsets {
   }
 }
 
-function keyOf(group: string, topic: string, partition: number): Buffer {
-  const groupBytes = Buffer.from(group);
-  const topicBytes = Buffer.from(topic);
-  const key = Buffer.alloc(2 + 2 + groupBytes.length + 2 + topicBytes.length + 4);
-  key.writeInt16BE(KEY_VERSION, 0);
-  key.writeInt16BE(groupBytes.length, 2);
-  groupBytes.copy(key, 4);
-  key.writeInt16BE(topicBytes.length, 4 + groupBytes.length);
-  topicBytes.copy(key, 6 + groupBytes.length);
-  key.writeInt32BE(partition, key.length - 4);
-  return key;
+function entriesOf(group: string, offsets: readonly PartitionOffset[]): Entry[] {
+  return offsets.map((one) => ({
+    key: offsetKey({ group, topic: one.topic, partition: one.partition }),
+    value: offsetValue(one),
+  }));
 }
 
-function parseKey(key: Buffer): { group: string; topic: string; partition: number } {
-  const version = key.readInt16BE(0);
-  if (version !== KEY_VERSION) {
-    throw new LogError(
-      'CORRUPT_MESSAGE',
-      `__consumer_offsets has a key of version ${version}; ${KEY_VERSION} is known`,
-    );
-  }
-  const groupEnd = 4 + key.readInt16BE(2);
-  const topicEnd = groupEnd + 2 + key.readInt16BE(groupEnd);
-  return {
-    group: key.toString('utf8', 4, groupEnd),
-    topic: key.toString('utf8', groupEnd + 2, topicEnd),
-    partition: key.readInt32BE(topicEnd),
-  };
+function nameOf(key: Buffer): string {
+  return key.toString('latin1');
 }
 
-function offsetValue(offset: number, now: number): Buffer {
-  const value = Buffer.alloc(2 + 8 + 4 + 2 + 8);
-  value.writeInt16BE(VALUE_VERSION, 0);
-  writeInt64(value, offset, 2);
-  value.writeInt32BE(-1, 10);
-  value.writeInt16BE(0, 14);
-  writeInt64(value, now, 16);
-  return value;
-}
-
-function parseOffset(value: Buffer): number {
-  const version = value.readInt16BE(0);
-  if (version !== VALUE_VERSION) {
-    throw new LogError(
-      'CORRUPT_MESSAGE',
-      `__consumer_offsets has a value of version ${version}; ${VALUE_VERSION} is known`,
-    );
-  }
-  return readInt64(value, 2);
+function of(key: Buffer): GroupPartition {
+  const { offsetOf } = parseKey(key);
+  if (offsetOf === undefined) throw new LogError('CORRUPT_MESSAGE', 'a transaction holds a group, not an offset');
+  return offsetOf;
 }
