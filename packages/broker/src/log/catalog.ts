@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { LogError } from '../errors.ts';
 import type { TopicConfig } from './api.ts';
-import { type DataDirectory, FIRST_TOPIC_CELL, METADATA_TOPIC, namesIn, OFFSETS_TOPIC } from './data-directory.ts';
+import {
+  type DataDirectory,
+  FIRST_TOPIC_CELL,
+  internalConfig,
+  METADATA_TOPIC,
+  namesIn,
+  OFFSETS_TOPIC,
+  TRANSACTIONS_TOPIC,
+} from './data-directory.ts';
 import type { KeyedLog } from './keyed-log.ts';
 import type { Partition } from './partition.ts';
 import type { Cell } from './recovery-points.ts';
@@ -21,10 +29,15 @@ interface TopicRecord {
   readonly cells: readonly number[];
   /** What was set; the rest are defaults. */
   readonly config: Partial<TopicConfig>;
+  /** A keyed log of the broker's own, which is no topic to anybody else. */
+  readonly internal?: true;
 }
 
 const MAX_PARTITIONS = 10_000;
 const METADATA_FILE = 'partition.metadata';
+/** Where the metadata log says from which producer id on none was given. */
+const PRODUCER_IDS = 'producer-ids';
+const FIRST_PRODUCER_ID = 1;
 
 interface Known {
   readonly topic: Topic;
@@ -36,6 +49,8 @@ export class Catalog {
   private readonly log: KeyedLog;
   private readonly random: () => number;
   private readonly topics = new Map<string, Known>();
+  private readonly internal = new Map<string, Known>();
+  private nextProducerId = FIRST_PRODUCER_ID;
 
   private constructor(directory: DataDirectory, log: KeyedLog, random: () => number) {
     this.directory = directory;
@@ -47,17 +62,45 @@ export class Catalog {
     const catalog = new Catalog(directory, await directory.openMetadata(), random);
     const records = new Map<string, TopicRecord>();
     catalog.log.load(({ key, value }) => {
-      if (value === null) records.delete(key.toString());
-      else records.set(key.toString(), JSON.parse(value.toString()));
+      const id = key.toString();
+      if (value === null) records.delete(id);
+      else if (id === PRODUCER_IDS) catalog.nextProducerId = JSON.parse(value.toString()).next;
+      else records.set(id, JSON.parse(value.toString()));
     });
     await catalog.removeLeftovers(records);
-    for (const [id, record] of records) catalog.topics.set(record.name, await catalog.openTopic(id, record));
+    for (const [id, record] of records) {
+      const place = record.internal === true ? catalog.internal : catalog.topics;
+      place.set(record.name, await catalog.openTopic(id, record));
+    }
     await directory.points.flush();
     return catalog;
   }
 
-  get metadata(): Partition {
-    return this.log.partition;
+  /** The partitions that are no topic's: what the topics are, and the internal logs. */
+  own(): Partition[] {
+    return [this.log.partition, ...[...this.internal.values()].flatMap(({ topic }) => topic.partitions)];
+  }
+
+  /**
+   * A keyed log of the broker's own, made when it is first asked for. It stands in the metadata log like a topic, with a
+   * cell like a topic's: so a directory in which topics have taken every low cell gets it, too.
+   */
+  async openInternal(name: string): Promise<KeyedLog> {
+    const { commit } = this.directory;
+    const config = { 'segment.bytes': internalConfig['segment.bytes'] };
+    if (!this.internal.has(name)) await commit.exclusively(() => this.createInLine(name, 1, config, true));
+    const [partition] = this.internal.get(name)!.topic.partitions;
+    if (partition!.error !== undefined) throw partition!.error;
+    return this.directory.keyedLog(partition!);
+  }
+
+  /** The first of so many producer ids, none of which is ever given again; durable when it resolves. */
+  async allotProducerIds(count: number): Promise<number> {
+    const first = this.nextProducerId;
+    this.nextProducerId += count;
+    const value = Buffer.from(JSON.stringify({ next: this.nextProducerId }));
+    await this.log.put([{ key: Buffer.from(PRODUCER_IDS), value }], () => undefined);
+    return first;
   }
 
   names(): string[] {
@@ -115,15 +158,21 @@ export class Catalog {
     });
   }
 
-  private async createInLine(name: string, partitions: number, config: Partial<TopicConfig>): Promise<Topic> {
+  private async createInLine(
+    name: string,
+    partitions: number,
+    config: Partial<TopicConfig>,
+    internal?: true,
+  ): Promise<Topic> {
     this.expectNew(name);
     const id = uuid(this.random);
-    const record: TopicRecord = { name, partitions, cells: this.freeCells(partitions), config };
+    const place = internal === undefined ? {} : { internal };
+    const record: TopicRecord = { name, partitions, cells: this.freeCells(partitions), config, ...place };
     try {
       await this.makeFiles(id, record);
       const known = await this.openTopic(id, record);
       await this.write(id, record);
-      this.topics.set(name, known);
+      (internal === undefined ? this.topics : this.internal).set(name, known);
       return known.topic;
     } catch (error) {
       // What cannot be removed now is, when the log is opened or the name is taken again.
@@ -192,7 +241,9 @@ export class Catalog {
 
   private freeCells(count: number): number[] {
     const taken = new Set<number>();
-    for (const { record } of this.topics.values()) for (const cell of record.cells) taken.add(cell);
+    for (const { record } of [...this.topics.values(), ...this.internal.values()]) {
+      for (const cell of record.cells) taken.add(cell);
+    }
     const free: number[] = [];
     for (let cell = FIRST_TOPIC_CELL; free.length < count; cell++) if (!taken.has(cell)) free.push(cell);
     return free;
@@ -232,7 +283,7 @@ function cellOf(id: string, record: TopicRecord, partition: number): Cell {
 }
 
 function checkName(name: string): void {
-  const reserved = name === METADATA_TOPIC || name === OFFSETS_TOPIC;
+  const reserved = name === METADATA_TOPIC || name === OFFSETS_TOPIC || name === TRANSACTIONS_TOPIC;
   if (!reserved && /^[a-zA-Z0-9._-]{1,249}$/.test(name) && name !== '.' && name !== '..') return;
   throw new LogError(
     'INVALID_TOPIC_EXCEPTION',

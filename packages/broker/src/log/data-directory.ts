@@ -31,11 +31,13 @@ export interface DirectoryOptions {
 
 export const METADATA_TOPIC = '__cluster_metadata';
 export const OFFSETS_TOPIC = '__consumer_offsets';
+/** Where transactions stand: a keyed log that the catalog makes when transactions are first served. */
+export const TRANSACTIONS_TOPIC = '__transaction_state';
 const METADATA_CELL: Cell = { number: 0, owner: { id: '00000000-0000-0000-0000-000000000001', partition: 0 } };
 const OFFSETS_CELL: Cell = { number: 1, owner: { id: '00000000-0000-0000-0000-000000000002', partition: 0 } };
 /** Cells before it are taken by the two keyed logs. */
 export const FIRST_TOPIC_CELL = 2;
-const internalConfig: TopicConfig = { ...defaultConfig, 'segment.bytes': 64 * 1024 * 1024 };
+export const internalConfig: TopicConfig = { ...defaultConfig, 'segment.bytes': 64 * 1024 * 1024 };
 /** How long a mark may trail what was synced: a power cut within it turns damage to those bytes into a torn tail. */
 const MARK_DELAY = 20;
 const OPEN_SEGMENTS = 64;
@@ -83,6 +85,10 @@ export class DataDirectory {
 
   openOffsets(): Promise<KeyedLog> {
     return this.openKeyed(OFFSETS_TOPIC, OFFSETS_CELL);
+  }
+
+  keyedLog(partition: Partition): KeyedLog {
+    return new KeyedLog({ partition, commit: this.commit, points: this.points, clock: this.clock });
   }
 
   directoryOf(topic: string, partition: number): string {
@@ -153,7 +159,7 @@ export class DataDirectory {
       partition.release();
       throw partition.error;
     }
-    return new KeyedLog({ partition, commit: this.commit, points: this.points, clock: this.clock });
+    return this.keyedLog(partition);
   }
 
   private async initialise(): Promise<void> {

@@ -195,7 +195,7 @@ export class DirectoryLog implements Log {
   }
 
   private partitions(): Partition[] {
-    const own = [this.catalog.metadata, this.parts.offsets.partition];
+    const own = [...this.catalog.own(), this.parts.offsets.partition];
     return [...own, ...this.catalog.all().flatMap((topic) => topic.partitions)];
   }
 
