@@ -115,6 +115,11 @@ export class GroupOffsets {
     return [...this.committed.keys()].sort();
   }
 
+  /** It has committed offsets, or a transaction has some pending for it. */
+  knows(group: string): boolean {
+    return this.committed.has(group) || this.unstable(group).length > 0;
+  }
+
   topics(group: string): string[] {
     return [...(this.committed.get(group)?.keys() ?? [])].sort();
   }
