@@ -1,6 +1,6 @@
 /**
  * The one table of the broker's errors. A code is Kafka's own error name, with the number that stands for it on the
- * wire; the last two, which Kafka does not have, concern the data directory itself. The second value says whether the
+ * wire; the last ones, which Kafka does not have, concern the data directory and the port. The second value says whether the
  * same call may succeed later without anybody repairing anything.
  */
 const table = {
@@ -71,6 +71,7 @@ const table = {
   FETCH_SESSION_TOPIC_ID_ERROR: [106, true],
   TRANSACTION_ABORTABLE: [120, false],
   DATA_DIRECTORY_LOCKED: [-1, true],
+  CANNOT_LISTEN: [-1, true],
   LOG_CLOSED: [56, false],
 } as const;
 

@@ -6,6 +6,7 @@ import type { Api, ReadOf, Shape, WriteOf } from '../protocol/message.ts';
 import type { Reader } from '../protocol/reader.ts';
 import { Writer } from '../protocol/writer.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import type { FetchSessions } from './fetch-sessions.ts';
 import type { BrokerSettings } from './settings.ts';
 
 /**
@@ -17,12 +18,15 @@ export interface Parts {
   readonly log: DirectoryLog;
   readonly groups: GroupCoordinator;
   readonly transactions: TransactionCoordinator;
+  readonly fetchSessions: FetchSessions;
   readonly clock: Clock;
   readonly settings: BrokerSettings;
   readonly nodeId: number;
   readonly clusterId: string;
   /** Everything that is served, for ApiVersions. */
   readonly apis: readonly Api[];
+  /** Aborted when the broker stops: whoever waits for something is to be answered at once. */
+  readonly stopping: AbortSignal;
   /** A remark for whoever runs the broker. */
   readonly say: (remark: string) => void;
 }
@@ -37,6 +41,8 @@ export interface Client {
   readonly endpoint: { readonly host: string; readonly port: number };
   /** Aborted when the connection is closed: nobody waits for an answer any more. */
   readonly gone: AbortSignal;
+  /** Ends the connection, where an API has no other way to say that something went wrong. */
+  readonly drop: (reason: string) => void;
   /** The connection: equal for all its requests and for no other's. */
   readonly connection: object;
 }

@@ -1,0 +1,133 @@
+import { codeOf, errorNumber, LogError } from '../errors.ts';
+import { unknownPartition } from '../log/partition.ts';
+import { HEADER_BYTES, isTransactional, producerOf } from '../log/record-batch.ts';
+import type { ReadOf, WriteOf } from '../protocol/message.ts';
+import { Produce } from '../protocol/messages/records.ts';
+import { type Call, handler } from '../server/handler.ts';
+import { topicOf } from './partition-of.ts';
+
+/**
+ * Produce, v3–13: one record batch for each of many partitions, appended as it came. With acks=all the answer waits
+ * until the batches are durable (law 12), with acks=1 until they are written, and with acks=0 there is none: then an
+ * error closes the connection, which is all that tells such a producer.
+ *
+ * Left out: v0–2, whose message formats Kafka 4 does not take either, and the request's time-out, since nothing is waited
+ * for but this machine's disk.
+ */
+type Request = ReadOf<typeof Produce.request.shape>;
+type Response = WriteOf<typeof Produce.response.shape>;
+type TopicRequest = Request['topicData'][number];
+type PartitionRequest = TopicRequest['partitionData'][number];
+type PartitionResponse = NonNullable<Response['responses'][number]>['partitionResponses'][number];
+
+const ALL = -1;
+
+export const produce = handler(
+  Produce,
+  (request, call) => {
+    const waits: Promise<void>[] = [];
+    const responses = request.topicData.map((topic) => ({
+      name: topic.name,
+      topicId: topic.topicId,
+      partitionResponses: topic.partitionData.map((partition) => append(request, topic, partition, waits, call)),
+    }));
+    if (request.acks === 0) {
+      dropOnError(responses, call);
+      return undefined;
+    }
+    const response = { responses, throttleTimeMs: 0 };
+    return waits.length === 0 ? response : Promise.all(waits).then(() => response);
+  },
+  ({ topicData }, errorCode, errorMessage) => ({
+    responses: topicData.map(({ name, topicId, partitionData }) => ({
+      name,
+      topicId,
+      partitionResponses: partitionData.map(({ index }) => ({ index, errorCode, errorMessage, baseOffset: -1 })),
+    })),
+    throttleTimeMs: 0,
+  }),
+);
+
+/** Its answer, which is complete when what it adds to `waits` has resolved. */
+function append(
+  request: Request,
+  topic: TopicRequest,
+  { index, records }: PartitionRequest,
+  waits: Promise<void>[],
+  call: Call,
+): PartitionResponse & { errorCode: number } {
+  const answer = {
+    index,
+    errorCode: 0,
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+    errorMessage: null as string | null,
+  };
+  const fail = (error: unknown) => {
+    const code = codeOf(error);
+    if (code === 'UNKNOWN_SERVER_ERROR') call.broker.say(`Produce failed: ${String(error)}`);
+    answer.errorCode = errorNumber(code);
+    answer.errorMessage = error instanceof LogError ? error.message : null;
+    answer.baseOffset = -1;
+  };
+  try {
+    const { acks } = request;
+    if (acks !== ALL && acks !== 0 && acks !== 1) {
+      throw new LogError('INVALID_REQUIRED_ACKS', `acks is ${acks}; it must be -1 (all), 0 or 1`);
+    }
+    const { name, partitions } = topicOf(call.broker.log, { topic: topic.name, topicId: topic.topicId });
+    const partition = partitions[index];
+    if (partition === undefined) throw unknownPartition(name, index);
+    if (records === null) throw new LogError('INVALID_RECORD', 'the request has no records for it');
+    expectInTransaction(request, name, index, records, call);
+    const appended = partition.appendFromClient(records);
+    answer.baseOffset = appended.baseOffset;
+    answer.logAppendTimeMs = appended.logAppendTime;
+    answer.logStartOffset = partition.start;
+    if (acks !== ALL) return answer;
+    waits.push(
+      new Promise((resolve) => {
+        partition.whenReadable(appended.end, (error) => {
+          if (error !== undefined) fail(error);
+          resolve();
+        });
+      }),
+    );
+  } catch (error) {
+    fail(error);
+  }
+  return answer;
+}
+
+/** A batch of a transaction goes only where the coordinator knows that the transaction is. */
+function expectInTransaction(
+  { transactionalId }: Request,
+  topic: string,
+  partition: number,
+  batch: Buffer,
+  { broker }: Call,
+): void {
+  if (batch.length < HEADER_BYTES || !isTransactional(batch, 0)) return;
+  const producer = producerOf(batch, 0);
+  if (transactionalId === null || producer === undefined) {
+    throw new LogError('INVALID_RECORD', 'a transactional batch came without a transactional id or a producer id');
+  }
+  const { producerId, producerEpoch } = producer;
+  const refused = broker.transactions.verify(transactionalId, producerId, producerEpoch, topic, partition);
+  if (refused === undefined) return;
+  throw new LogError(
+    refused,
+    `transactional id '${transactionalId}' has no open transaction with ${topic}-${partition}`,
+  );
+}
+
+function dropOnError(responses: Response['responses'], { client }: Call): void {
+  for (const { name, partitionResponses } of responses) {
+    for (const { index, errorCode, errorMessage } of partitionResponses) {
+      if (errorCode === 0) continue;
+      client.drop(`Produce with acks=0 to ${name}-${index} failed (error ${errorCode}): ${errorMessage}`);
+      return;
+    }
+  }
+}

@@ -1,0 +1,228 @@
+import { LogError } from '../errors.ts';
+import { Produce } from '../protocol/messages/records.ts';
+import { Reader } from '../protocol/reader.ts';
+import type { Budget } from './budget.ts';
+import { Frames } from './frames.ts';
+import type { Answer, Client, Handler, Parts } from './handler.ts';
+import { type RequestHeader, readHeader, responseTo, unsupportedVersions } from './request.ts';
+
+/**
+ * One client's connection, whatever carries it. Requests are begun in the order in which they came and answered in that
+ * order, one at a time as in Kafka; only Produce requests that follow one another are begun together, so that their
+ * batches share a sync. While the client does not read what it was answered, nothing more is begun; while there is too
+ * much that is not answered, nothing more is read. A request that cannot be understood closes this connection and
+ * touches no other.
+ */
+export interface Wire {
+  /** False when the peer is slower than we: `Connection.drained` tells when it has caught up. */
+  write(chunks: readonly Uint8Array[]): boolean;
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, then ends. */
+  end(): void;
+  /** At once. */
+  destroy(): void;
+}
+
+export interface Serving {
+  readonly parts: Parts;
+  readonly handlers: ReadonlyMap<number, Handler>;
+  /** Requests read and not yet answered, of all connections. */
+  readonly budget: Budget;
+}
+
+/** Produce requests of one connection that are under way together. */
+const PIPELINE = 16;
+/** Requests of one connection that wait for their turn; beyond, nothing more is read. */
+const BACKLOG = 16;
+/** A request that has begun to arrive must be whole within this, in ms. */
+const SLOWEST_REQUEST = 30_000;
+
+interface Turn {
+  readonly header: RequestHeader;
+  readonly bytes: number;
+  answer: Answer;
+  done: boolean;
+}
+
+export class Connection {
+  private readonly serving: Serving;
+  private readonly wire: Wire;
+  private readonly who: Pick<Client, 'host' | 'endpoint'>;
+  private readonly gone = new AbortController();
+  private readonly frames: Frames;
+  private readonly backlog: Buffer[] = [];
+  private readonly turns: Turn[] = [];
+  private readonly roomAgain = () => this.pump();
+  private cancelWatch: () => void = () => {};
+  private readonly onDown: () => void;
+  private client: Client | undefined;
+  private blocked = false;
+  private paused = false;
+  private stopping = false;
+  private closed = false;
+  /** When the last bytes came. */
+  private heard: number;
+  /** When the first bytes of the request that is arriving came. */
+  private begun = 0;
+
+  /** `onDown` is called once, when the connection is over. */
+  constructor(serving: Serving, wire: Wire, who: Pick<Client, 'host' | 'endpoint'>, onDown: () => void) {
+    this.serving = serving;
+    this.onDown = onDown;
+    this.wire = wire;
+    this.who = who;
+    this.frames = new Frames(serving.parts.settings['socket.request.max.bytes']);
+    this.heard = serving.parts.clock.now();
+    this.watch();
+  }
+
+  receive(chunk: Buffer): void {
+    if (this.closed || this.stopping) return;
+    this.heard = this.serving.parts.clock.now();
+    let isNew = this.frames.held === 0;
+    try {
+      this.frames.push(chunk, (frame) => {
+        isNew = true;
+        this.serving.budget.take(frame.length);
+        this.backlog.push(frame);
+      });
+    } catch (error) {
+      return this.fail(error);
+    }
+    if (isNew) this.begun = this.heard;
+    this.pump();
+  }
+
+  /** The peer has read what was written. */
+  drained(): void {
+    this.blocked = false;
+    this.pump();
+  }
+
+  /** The wire is down, whoever ended it. */
+  down(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.cancelWatch();
+    this.gone.abort();
+    const { budget } = this.serving;
+    budget.forget(this.roomAgain);
+    for (const frame of this.backlog.splice(0)) budget.give(frame.length);
+    for (const { bytes } of this.turns.splice(0)) budget.give(bytes);
+    this.onDown();
+  }
+
+  /** Begins nothing more, answers what was begun, and ends. */
+  stop(): void {
+    this.stopping = true;
+    for (const frame of this.backlog.splice(0)) this.serving.budget.give(frame.length);
+    this.endIfDone();
+  }
+
+  destroy(): void {
+    this.wire.destroy();
+    this.down();
+  }
+
+  private pump(): void {
+    while (!this.closed && this.backlog.length > 0 && this.mayBegin(this.backlog[0]!))
+      this.begin(this.backlog.shift()!);
+    if (this.closed) return;
+    const { budget } = this.serving;
+    const full = this.backlog.length >= BACKLOG || (budget.spent && this.turns.length + this.backlog.length > 0);
+    if (full && budget.spent) budget.wait(this.roomAgain);
+    if (full === this.paused) return;
+    this.paused = full;
+    if (full) this.wire.pause();
+    else this.wire.resume();
+  }
+
+  private mayBegin(next: Buffer): boolean {
+    if (this.blocked) return false;
+    const { turns } = this;
+    if (turns.length === 0) return true;
+    return turns.length < PIPELINE && isProduce(next) && turns[turns.length - 1]!.header.api === Produce.key;
+  }
+
+  private begin(frame: Buffer): void {
+    const { parts, handlers, budget } = this.serving;
+    let turn: Turn | undefined;
+    try {
+      const reader = new Reader(frame);
+      const header = readHeader(reader, handlers);
+      const begun: Turn = { header, bytes: frame.length, answer: undefined, done: false };
+      turn = begun;
+      this.turns.push(begun);
+      const call = { version: header.version, client: this.clientOf(header), broker: parts };
+      const answer =
+        header.handler === undefined ? unsupportedVersions(parts.apis) : header.handler.serve(reader, call);
+      if (!(answer instanceof Promise)) return this.answered(begun, answer);
+      answer.then(
+        (chunks) => this.answered(begun, chunks),
+        (error) => this.fail(error),
+      );
+    } catch (error) {
+      if (turn === undefined) budget.give(frame.length);
+      this.fail(error);
+    }
+  }
+
+  private answered(turn: Turn, answer: Answer): void {
+    turn.answer = answer;
+    turn.done = true;
+    if (this.closed || this.turns[0] !== turn) return;
+    const chunks: Uint8Array[] = [];
+    while (this.turns[0]?.done === true) {
+      const { header, bytes, answer: body } = this.turns.shift()!;
+      this.serving.budget.give(bytes);
+      if (body !== undefined) responseTo(header, body, chunks);
+    }
+    if (chunks.length > 0 && !this.wire.write(chunks)) this.blocked = true;
+    if (this.stopping) this.endIfDone();
+    else this.pump();
+  }
+
+  private endIfDone(): void {
+    if (!this.closed && this.turns.length === 0) this.wire.end();
+  }
+
+  private fail(error: unknown): void {
+    if (this.closed) return;
+    const { say } = this.serving.parts;
+    const what = error instanceof LogError ? error.message : String(error instanceof Error ? error.stack : error);
+    say(`closed the connection of ${this.who.host}: ${what}`);
+    this.destroy();
+  }
+
+  private clientOf({ clientId }: RequestHeader): Client {
+    if (this.client?.id === clientId) return this.client;
+    const drop = (reason: string) => this.fail(new LogError('INVALID_REQUEST', reason));
+    this.client = { ...this.who, id: clientId, gone: this.gone.signal, connection: this, drop };
+    return this.client;
+  }
+
+  /** Looks now and then whether the peer still says something, and whether a request takes too long to arrive. */
+  private watch(): void {
+    const { clock, settings } = this.serving.parts;
+    const idle = settings['connections.max.idle.ms'];
+    this.cancelWatch = clock.setTimer(
+      Math.min(idle, SLOWEST_REQUEST),
+      () => {
+        const now = clock.now();
+        if (this.frames.held > 0 && !this.paused && now - this.begun >= SLOWEST_REQUEST) {
+          this.fail(new LogError('REQUEST_TIMED_OUT', `a request was not whole after ${SLOWEST_REQUEST} ms`));
+        } else if (this.turns.length === 0 && now - this.heard >= idle) {
+          this.destroy();
+        } else {
+          this.watch();
+        }
+      },
+      true,
+    );
+  }
+}
+
+function isProduce(frame: Buffer): boolean {
+  return frame.length >= 2 && frame.readInt16BE(0) === Produce.key;
+}
