@@ -111,6 +111,10 @@ export class Catalog {
     return this.topics.has(name);
   }
 
+  find(name: string): Topic | undefined {
+    return this.topics.get(name)?.topic;
+  }
+
   all(): Topic[] {
     return [...this.topics.values()].map(({ topic }) => topic);
   }
