@@ -1,5 +1,5 @@
 /** Producer ids and transactions. */
-import { bool, int8, int16, int32, int64, string, uuid } from '../fields.ts';
+import { bool, int8, int16, int32, int64, string } from '../fields.ts';
 import { api, array } from '../message.ts';
 
 export const InitProducerId = api(
@@ -88,7 +88,7 @@ export const AddOffsetsToTxn = api(
 export const EndTxn = api(
   26,
   'EndTxn',
-  [0, 5],
+  [0, 4],
   3,
   {
     transactionalId: string,
@@ -99,8 +99,6 @@ export const EndTxn = api(
   {
     throttleTimeMs: int32,
     errorCode: int16,
-    producerId: int64.since(5).or(-1),
-    producerEpoch: int16.since(5).or(-1),
   },
 );
 
@@ -139,19 +137,18 @@ export const WriteTxnMarkers = api(
 export const TxnOffsetCommit = api(
   28,
   'TxnOffsetCommit',
-  [0, 6],
+  [0, 4],
   3,
   {
     transactionalId: string,
     groupId: string,
     producerId: int64,
     producerEpoch: int16,
-    generationIdOrMemberEpoch: int32.since(3).or(-1),
+    generationId: int32.since(3).or(-1),
     memberId: string.since(3),
     groupInstanceId: string.nullable(3).since(3).or(null),
     topics: array({
-      topicId: uuid.since(6),
-      name: string.until(5),
+      name: string,
       partitions: array({
         partitionIndex: int32,
         committedOffset: int64,
@@ -163,8 +160,7 @@ export const TxnOffsetCommit = api(
   {
     throttleTimeMs: int32,
     topics: array({
-      topicId: uuid.since(6),
-      name: string.until(5),
+      name: string,
       partitions: array({
         partitionIndex: int32,
         errorCode: int16,
@@ -234,13 +230,12 @@ export const DescribeTransactions = api(
 export const ListTransactions = api(
   66,
   'ListTransactions',
-  [0, 2],
+  [0, 1],
   0,
   {
     stateFilters: array(string),
     producerIdFilters: array(int64),
     durationFilter: int64.since(1).or(-1),
-    transactionalIdPattern: string.nullable(2).since(2).or(null),
   },
   {
     throttleTimeMs: int32,
