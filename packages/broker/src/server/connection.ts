@@ -57,6 +57,7 @@ export class Connection {
   private cancelWatch: () => void = () => {};
   private readonly onDown: () => void;
   private client: Client | undefined;
+  private pumping = false;
   private blocked = false;
   private paused = false;
   private stopping = false;
@@ -126,9 +127,16 @@ export class Connection {
   }
 
   private pump(): void {
+    // An answer that is there at once comes back here.
+    if (this.pumping) return;
+    this.pumping = true;
     while (!this.closed && this.backlog.length > 0 && this.mayBegin(this.backlog[0]!))
       this.begin(this.backlog.shift()!);
-    if (this.closed) return;
+    this.pumping = false;
+    if (!this.closed) this.readOrPause();
+  }
+
+  private readOrPause(): void {
     const { budget } = this.serving;
     const full = this.backlog.length >= BACKLOG || (budget.spent && this.turns.length + this.backlog.length > 0);
     if (full && budget.spent) budget.wait(this.roomAgain);
