@@ -1,11 +1,12 @@
 import { LogError } from '../errors.ts';
 import type { Clock } from '../log/clock.ts';
-import type { GroupOffsets } from '../log/group-offsets.ts';
+import type { DirectoryLog } from '../log/log.ts';
 import type { BrokerSettings } from '../server/settings.ts';
+import { appendError, appended } from './append-error.ts';
 import { EMPTY_BYTES, Group, type Member, refusedJoin } from './group.ts';
 import { groupOf, groupRecord } from './group-record.ts';
 import { OffsetCommits } from './offset-commits.ts';
-import { appendError, joined, Rebalance } from './rebalance.ts';
+import { joined, Rebalance } from './rebalance.ts';
 import type {
   GroupDescription,
   JoinRequest,
@@ -28,7 +29,7 @@ import { TransactionalOffsets } from './transactional-offsets.ts';
  * A call that fails throws a LogError with Kafka's name; a join is always answered with a JoinResult.
  */
 export interface GroupCoordinatorOptions {
-  readonly offsets: GroupOffsets;
+  readonly log: Pick<DirectoryLog, 'groupOffsets'>;
   readonly clock: Clock;
   /** In [0, 1): for member ids. */
   readonly random: () => number;
@@ -50,9 +51,10 @@ export class GroupCoordinator {
   private readonly groups = new Map<string, Group>();
   private stopped = false;
 
-  constructor(options: GroupCoordinatorOptions) {
+  private constructor(options: GroupCoordinatorOptions) {
     this.options = options;
-    const { clock, settings, offsets } = options;
+    const { clock, settings } = options;
+    const offsets = options.log.groupOffsets;
     this.rebalance = new Rebalance({
       clock,
       initialDelayMs: settings['group.initial.rebalance.delay.ms'],
@@ -76,6 +78,11 @@ export class GroupCoordinator {
     for (const group of this.groups.values()) {
       for (const member of group.members.values()) this.rebalance.renew(group, member);
     }
+  }
+
+  /** With the groups that the log has; there is one coordinator for a log. */
+  static open(options: GroupCoordinatorOptions): GroupCoordinator {
+    return new GroupCoordinator(options);
   }
 
   // ---- membership ----
@@ -207,11 +214,11 @@ export class GroupCoordinator {
         `group '${id}' has ${group.members.size} members (${group.state}); stop them, then delete it`,
       );
     }
-    await this.forget(group);
+    await appended(this.forget(group));
   }
 
   /** Sends everybody who waits to look for a coordinator, and takes nothing more. */
-  stop(): void {
+  close(): void {
     this.stopped = true;
     this.offsets.stop();
     for (const group of this.groups.values()) {
@@ -318,7 +325,7 @@ export class GroupCoordinator {
       join?.(result());
       this.rebalance.renew(group, member);
     };
-    this.options.offsets.writeMetadata(group.id, groupRecord(group, assignments)).then(
+    this.options.log.groupOffsets.writeMetadata(group.id, groupRecord(group, assignments)).then(
       () =>
         answer(() => {
           const result = joined(group, member);
@@ -336,20 +343,20 @@ export class GroupCoordinator {
   private find(id: string): Group | undefined {
     const group = this.groups.get(id);
     if (group !== undefined) return group;
-    const { offsets, clock } = this.options;
-    if (!offsets.knows(id)) return undefined;
+    const { log, clock } = this.options;
+    if (!log.groupOffsets.knows(id)) return undefined;
     const simple = new Group(id, clock.now());
     this.groups.set(id, simple);
     return simple;
   }
 
   private all(): Group[] {
-    for (const id of this.options.offsets.groups()) this.find(id);
+    for (const id of this.options.log.groupOffsets.groups()) this.find(id);
     return [...this.groups.values()];
   }
 
   private async forget(group: Group): Promise<void> {
-    await this.options.offsets.forgetGroup(group.id);
+    await this.options.log.groupOffsets.forgetGroup(group.id);
     const idle = group.state === 'Empty' && group.expected.size === 0;
     // Who came in between is in the same group, which is written anew when its generation is complete.
     if (idle && this.groups.get(group.id) === group) this.groups.delete(group.id);

@@ -2,6 +2,7 @@ import { LogError } from '../errors.ts';
 import type { Clock } from '../log/clock.ts';
 import type { GroupOffsets, PartitionOffset } from '../log/group-offsets.ts';
 import type { CommittedOffset } from '../log/offset-record.ts';
+import { appended } from './append-error.ts';
 import type { Group, Member } from './group.ts';
 import type { FetchedOffset, MemberRequest, OffsetCommitRequest, OffsetToCommit, PartitionResult } from './requests.ts';
 
@@ -52,7 +53,7 @@ export class OffsetCommits {
     const member = group?.members.get(request.memberId);
     if (group !== undefined && member !== undefined) this.seams.renew(group, member);
     const { results, accepted } = judge(request, this.seams.clock.now());
-    await this.seams.offsets.write(request.group, accepted);
+    await appended(this.seams.offsets.write(request.group, accepted));
     return results;
   }
 
@@ -86,7 +87,7 @@ export class OffsetCommits {
       const place = { group: id, ...one };
       return offsets.find(place) !== undefined || offsets.isUnstable(place);
     });
-    await offsets.forget(id, there);
+    await appended(offsets.forget(id, there));
     return partitions.map(({ topic, partition }) =>
       group.readsTopic(topic) ? { topic, partition, error: 'GROUP_SUBSCRIBED_TO_TOPIC' } : { topic, partition },
     );

@@ -1,5 +1,6 @@
-import { codeOf, LogError, type LogErrorCode } from '../errors.ts';
+import { LogError, type LogErrorCode } from '../errors.ts';
 import type { Clock } from '../log/clock.ts';
+import { appendError } from './append-error.ts';
 import { EMPTY_BYTES, type Group, type Member } from './group.ts';
 import type { JoinResult, SyncRequest } from './requests.ts';
 
@@ -221,10 +222,4 @@ export function joined(group: Group, member: Member): JoinResult {
     skipAssignment: false,
     members: group.leaderId === member.id ? group.joined() : [],
   };
-}
-
-/** What a client is told when the group cannot be written down: it looks for the coordinator again, and comes back. */
-export function appendError(error: unknown): LogErrorCode {
-  const code = codeOf(error);
-  return code === 'KAFKA_STORAGE_ERROR' ? 'NOT_COORDINATOR' : code;
 }

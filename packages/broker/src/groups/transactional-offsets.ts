@@ -1,5 +1,6 @@
 import type { Clock } from '../log/clock.ts';
 import type { GroupOffsets } from '../log/group-offsets.ts';
+import { appended } from './append-error.ts';
 import type { Group } from './group.ts';
 import { expectMayCommit, judge } from './offset-commits.ts';
 import type { OffsetCommitRequest, PartitionResult } from './requests.ts';
@@ -42,7 +43,7 @@ export class TransactionalOffsets {
   async pend(producer: OffsetProducer, request: OffsetCommitRequest): Promise<PartitionResult[]> {
     expectMayCommit(this.seams.find(request.group), request, true);
     const { results, accepted } = judge(request, this.seams.clock.now());
-    await this.seams.offsets.pend(producer, request.group, accepted);
+    await appended(this.seams.offsets.pend(producer, request.group, accepted));
     return results;
   }
 
