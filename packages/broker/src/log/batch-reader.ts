@@ -4,8 +4,8 @@ import type { Segment } from './segment.ts';
 
 /**
  * Finds batches by offset in a partition's segments and checks each before it is given: its checksum, and that it
- * stands where its offset belongs: next to the one before, except where compaction may have taken what was between. The position at which a read ended is kept by the offset there, so that whoever
- * goes on reading needs no index.
+ * stands where its offset belongs: next to the one before, except where compaction may have taken what was between. The
+ * position at which a read ended is kept by the offset there, so that whoever goes on reading needs no index.
  */
 const CURSORS = 64;
 
@@ -38,15 +38,24 @@ export class BatchReader {
     for (const known of this.cursors.keys()) if (known <= offset) this.cursors.delete(known);
   }
 
-  /** Calls `each` with checked batches from the one that holds `offset` on: what fits in `maxBytes`, and one at least. */
-  eachBatch(offset: number, maxBytes: number, each: (bytes: Buffer, at: number) => void): void {
+  /**
+   * Calls `each` with checked batches from the one that holds `offset` on: what fits in `maxBytes`, and one at least,
+   * unless that is larger than `largest`. When `each` gives false, reading ends before the batch that it was called with.
+   */
+  eachBatch(
+    offset: number,
+    maxBytes: number,
+    each: (bytes: Buffer, at: number) => boolean,
+    largest = Number.POSITIVE_INFINITY,
+  ): void {
     let n = this.segmentNumberOf(offset);
     let segment = this.segments[n]!;
     let position = this.cursors.get(offset) ?? segment.index.positionFor(offset - segment.base);
     this.cursors.delete(offset);
     let left = maxBytes;
     let next = offset;
-    for (;;) {
+    let stopped = false;
+    while (!stopped) {
       if (position >= segment.readable && offset < this.compacted() && n + 1 < this.segments.length) {
         segment = this.segments[++n]!;
         position = 0;
@@ -66,7 +75,10 @@ export class BatchReader {
             if (next === offset) throw this.corrupt(next, fault);
             break;
           }
-          each(chunk, at);
+          if (!each(chunk, at)) {
+            stopped = true;
+            break;
+          }
           left -= size;
           next = end;
         }
@@ -76,12 +88,13 @@ export class BatchReader {
       if (next > offset || (position >= segment.readable && offset >= this.compacted())) break;
       // Nothing but batches before the offset, or a batch larger than asked for: go on from here.
       if (at === 0) left = claimedSize(chunk, 0);
+      if (at === 0 && left > largest) stopped = true;
     }
-    if (next === offset) throw this.corrupt(offset, 'its segment ends before it');
-    this.keepCursor(next, position, segment);
+    if (next === offset && !stopped) throw this.corrupt(offset, 'its segment ends before it');
+    if (next > offset || !stopped) this.keepCursor(next, position, segment);
   }
 
-  private segmentNumberOf(offset: number): number {
+  segmentNumberOf(offset: number): number {
     const { segments } = this;
     let low = 0;
     let high = segments.length - 1;

@@ -99,7 +99,14 @@ export class DataDirectory {
   async openPartition(topic: string, partition: number, cell: Cell, config: () => TopicConfig): Promise<Partition> {
     const { clock, commit, points, storage, files, fsync } = this;
     const place = { storage, files, directory: this.directoryOf(topic, partition) };
-    const state = await recoverPartition({ topic, partition, place, commit, mark: points.read(cell) });
+    const state = await recoverPartition({
+      topic,
+      partition,
+      place,
+      commit,
+      mark: points.read(cell),
+      now: clock.now(),
+    });
     const { start, end: synced, indexed, compacted, clean, error } = state;
     if (error === undefined) points.put(cell, { start, synced, indexed, compacted, clean });
     const marked = () => this.marked();

@@ -126,8 +126,8 @@ export class DirectoryLog implements Log {
   }
 
   offsets(topic: string, partition: number): { earliest: number; latest: number } {
-    const { start, highWatermark } = this.partition(topic, partition);
-    return { earliest: start, latest: highWatermark };
+    const { start, lastStableOffset } = this.partition(topic, partition);
+    return { earliest: start, latest: lastStableOffset };
   }
 
   offsetForTime(topic: string, partition: number, timestamp: number): number {
@@ -162,7 +162,7 @@ export class DirectoryLog implements Log {
     const rows: GroupLag[] = [];
     for (const topic of this.groupOffsets.topics(group)) {
       const offsets = this.groupOffsets.of(group, topic);
-      for (const { partition, start, highWatermark: latest } of this.catalog.topic(topic).partitions) {
+      for (const { partition, start, lastStableOffset: latest } of this.catalog.topic(topic).partitions) {
         const committed = offsets.get(partition);
         rows.push({
           topic,
@@ -216,10 +216,10 @@ function describe(topic: Topic): TopicDescription {
     name: topic.name,
     id: topic.id,
     config: topic.config,
-    partitions: topic.partitions.map(({ partition, start, highWatermark, bytes, error }) => ({
+    partitions: topic.partitions.map(({ partition, start, lastStableOffset, bytes, error }) => ({
       partition,
       earliest: start,
-      latest: highWatermark,
+      latest: lastStableOffset,
       bytes,
       ...(error === undefined ? {} : { error }),
     })),

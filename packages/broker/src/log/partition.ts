@@ -1,21 +1,27 @@
 import { LogError } from '../errors.ts';
 import type { LogRecord, TopicConfig } from './api.ts';
 import { BatchReader } from './batch-reader.ts';
+import { clientFaultOf } from './batch-validation.ts';
 import type { Clock } from './clock.ts';
 import type { Flushable, GroupCommit } from './group-commit.ts';
 import { writeInt64 } from './int64.ts';
-import { decodeRecords, endOffsetOf, lastOffsetDeltaOf, maxTimestampOf } from './record-batch.ts';
+import { PartitionReader, type ReadBatches, type ReadOptions } from './partition-reader.ts';
+import type { ProducerSnapshots } from './producer-snapshots.ts';
+import type { ProducerDescription, ProducerFault, ProducerStates } from './producer-state.ts';
+import { lastOffsetDeltaOf, producerOf, stampAppendTime } from './record-batch.ts';
 import type { Cell, RecoveryPoints } from './recovery-points.ts';
 import { Segment, type SegmentPlace } from './segment.ts';
 import { isSystemError } from './storage.ts';
+import { type Marker, markerBatch } from './transaction-marker.ts';
 
 /**
- * One partition: its segments in order, appended to at the end, read anywhere. Three offsets order its life:
+ * One partition: its segments in order, appended to at the end, read anywhere. Four offsets order its life:
  *
- *     start  ≤  highWatermark  ≤  end
+ *     start  ≤  lastStableOffset  ≤  highWatermark  ≤  end
  *
- * Before `start` is deleted. Up to `highWatermark` may be read: it is durable, or, without fsync, written. Up to `end`
- * is written. A reader never sees a record that a power cut can take back (law 12).
+ * Before `start` is deleted. Before `lastStableOffset` no transaction is open, and every marker that ended one is durable.
+ * Up to `highWatermark` may be read: it is durable, or, without fsync, written. Up to `end` is written. A reader never
+ * sees a record that a power cut can take back (law 12).
  */
 export interface PartitionOptions {
   readonly topic: string;
@@ -43,12 +49,23 @@ export interface PartitionState {
   /** Below it compaction may have taken records; `clean` when it finished there. */
   readonly compacted: number;
   readonly clean: boolean;
+  readonly producers: ProducerStates;
+  readonly snapshots: ProducerSnapshots;
   readonly error?: LogError | undefined;
 }
 
 const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
 /** Without fsync, how much may be written before a sync is asked for that nobody waits for. */
 const LAZY_SYNC_BYTES = 64 * 1024 * 1024;
+
+/** What became of a batch, or of the same batch when it was sent before. */
+export interface Appended {
+  readonly baseOffset: number;
+  /** For `whenReadable`: when it is durable. */
+  readonly end: number;
+  /** The topic's message.timestamp.type is LogAppendTime, and this is the time; else -1. */
+  readonly logAppendTime: number;
+}
 
 interface Waiter {
   readonly end: number;
@@ -63,6 +80,9 @@ export class Partition implements Flushable {
   private readonly options: PartitionOptions;
   private readonly segments: Segment[];
   private readonly reader: BatchReader;
+  private readonly reads: PartitionReader;
+  private readonly states: ProducerStates;
+  private readonly snapshots: ProducerSnapshots;
   private readonly listeners = new Set<() => void>();
   private readonly waiters: Waiter[] = [];
   /** What producers hold back until just before the next sync. */
@@ -77,6 +97,7 @@ export class Partition implements Flushable {
   private compacted: number;
   private clean: boolean;
   start: number;
+  lastStableOffset: number;
   highWatermark: number;
   end: number;
   /** Why this partition takes no more writes. */
@@ -94,6 +115,9 @@ export class Partition implements Flushable {
       (offset, what) => this.corrupt(offset, what),
       () => this.compacted,
     );
+    this.reads = new PartitionReader(this, state.segments, this.reader);
+    this.states = state.producers;
+    this.snapshots = state.snapshots;
     this.firstUnsynced = this.active;
     this.start = state.start;
     this.end = state.end;
@@ -103,6 +127,7 @@ export class Partition implements Flushable {
     this.compacted = state.compacted;
     this.clean = state.clean;
     this.error = state.error;
+    this.lastStableOffset = this.stableOffset();
   }
 
   get bytes(): number {
@@ -128,6 +153,8 @@ export class Partition implements Flushable {
     } catch (error) {
       throw this.writeFailed(error);
     }
+    const aborted = this.states.follow(batch, 0, this.options.clock.now());
+    if (aborted !== undefined) this.active.addAborted(aborted);
     this.end = base + delta + 1;
     if (this.options.fsync) {
       this.options.commit.enqueue(this);
@@ -137,6 +164,50 @@ export class Partition implements Flushable {
       this.publish(this.active, this.active.size, this.end);
     }
     return base;
+  }
+
+  /**
+   * Appends a batch as a client sent it, or answers for it if it is there already. Its bytes are kept as they came, but
+   * for its offsets, and for what LogAppendTime asks for. Nothing happens when it throws: a batch that is not fit, or
+   * not the producer's next. That a transaction is open at its coordinator is for the caller to know.
+   */
+  appendFromClient(batch: Buffer): Appended {
+    if (this.error !== undefined) throw this.error;
+    const config = this.options.config();
+    const now = this.options.clock.now();
+    const stamped = config['message.timestamp.type'] === 'LogAppendTime';
+    this.expectNone(clientFaultOf(batch, config, now));
+    const producer = producerOf(batch, 0);
+    if (producer !== undefined) {
+      const before = this.states.duplicateOf(producer, now);
+      if (before !== undefined) {
+        const { firstOffset, lastOffset, timestamp } = before;
+        return { baseOffset: firstOffset, end: lastOffset + 1, logAppendTime: stamped ? timestamp : -1 };
+      }
+      this.expectNone(this.states.faultOf(producer, now));
+    }
+    if (stamped) stampAppendTime(batch, now);
+    const baseOffset = this.append(batch);
+    return { baseOffset, end: this.end, logAppendTime: stamped ? now : -1 };
+  }
+
+  /** Ends a producer's transaction here. Without an open one the marker is kept all the same, as in Kafka. */
+  appendMarker(marker: Marker): Appended {
+    if (this.error !== undefined) throw this.error;
+    this.expectNone(this.states.faultOfMarker(marker));
+    const now = this.options.clock.now();
+    const baseOffset = this.append(markerBatch(marker, now));
+    return { baseOffset, end: this.end, logAppendTime: -1 };
+  }
+
+  /** Whether a transaction of this producer has records here and no marker. */
+  hasOpenTransaction(producerId: number): boolean {
+    return this.states.hasOpenTransaction(producerId);
+  }
+
+  /** Those who wrote within the last day, or have a transaction open. */
+  producers(): readonly ProducerDescription[] {
+    return this.states.describe(this.options.clock.now());
   }
 
   /** Calls `done` when all before `end` is durable (without fsync: at once), or never will be. */
@@ -164,6 +235,7 @@ export class Partition implements Flushable {
     next.create();
     try {
       old.saveIndex();
+      this.saveProducers();
     } catch (error) {
       next.remove();
       throw error;
@@ -193,6 +265,7 @@ export class Partition implements Flushable {
       await segment.syncIndex(commit);
       segment.close();
     }
+    await this.snapshots.sync(commit, active.base);
     await commit.sync(active.file, active.path);
     this.firstUnsynced = active;
     this.indexed = Math.max(this.indexed, active.base);
@@ -246,9 +319,14 @@ export class Partition implements Flushable {
     segment.readable = size;
     if (end === this.highWatermark) return;
     this.highWatermark = end;
+    this.lastStableOffset = this.stableOffset();
     let served = 0;
     while (served < this.waiters.length && this.waiters[served]!.end <= end) served++;
     for (const { done } of this.waiters.splice(0, served)) done(undefined);
+    this.tellListeners();
+  }
+
+  private tellListeners(): void {
     for (const listener of [...this.listeners]) {
       try {
         listener();
@@ -257,6 +335,20 @@ export class Partition implements Flushable {
         this.options.rethrow(error);
       }
     }
+  }
+
+  private stableOffset(): number {
+    const unstable = this.states.firstUnstable(this.highWatermark) ?? this.highWatermark;
+    return Math.max(this.start, Math.min(unstable, this.highWatermark));
+  }
+
+  private saveProducers(): void {
+    if (this.snapshots.has(this.end)) return;
+    this.snapshots.write(this.end, this.states.snapshot(this.end, this.options.clock.now()));
+  }
+
+  private expectNone(fault: ProducerFault | undefined): void {
+    if (fault !== undefined) throw new LogError(fault.code, `${this.name}: ${fault.what}`);
   }
 
   private putMark(): void {
@@ -273,50 +365,29 @@ export class Partition implements Flushable {
     return () => void this.listeners.delete(own);
   }
 
+  /** Committed records from `offset` on; none only at the last stable offset, or behind it. */
   read(offset: number, maxBytes: number): { records: LogRecord[]; nextOffset: number } {
-    const records: LogRecord[] = [];
-    let nextOffset = offset;
-    this.eachBatch(offset, maxBytes, (bytes, at) => {
-      decodeRecords(bytes, at, offset, records);
-      nextOffset = endOffsetOf(bytes, at);
-    });
-    return { records, nextOffset };
+    return this.reads.read(offset, maxBytes);
+  }
+
+  /** The bytes of whole batches from the one that holds `offset` on; never from the high watermark on. */
+  readBatches(offset: number, maxBytes: number, options?: ReadOptions): ReadBatches {
+    return this.reads.readBatches(offset, maxBytes, options);
   }
 
   /** Calls `each` with checked batches from the one that holds `offset` on: what fits in `maxBytes`, and one at least. */
   eachBatch(offset: number, maxBytes: number, each: (bytes: Buffer, at: number) => void): void {
-    this.expectInRange(offset);
-    if (offset < this.highWatermark) this.reader.eachBatch(offset, maxBytes, each);
+    this.reads.expectIn(offset, this.start, this.highWatermark);
+    if (offset >= this.highWatermark) return;
+    this.reader.eachBatch(offset, maxBytes, (bytes, at) => {
+      each(bytes, at);
+      return true;
+    });
   }
 
-  /** The first offset whose record is at or after `timestamp`. */
+  /** The first offset whose record is at or after `timestamp`; the last stable offset when there is none. */
   offsetForTime(timestamp: number): number {
-    for (const segment of this.segments) {
-      if (segment.maxTimestamp < timestamp) continue;
-      let offset = Math.max(this.start, segment.base + segment.index.offsetForTime(timestamp));
-      while (offset < this.highWatermark) {
-        let found: number | undefined;
-        let next = offset;
-        this.eachBatch(offset, 64 * 1024, (bytes, at) => {
-          next = endOffsetOf(bytes, at);
-          if (found !== undefined || maxTimestampOf(bytes, at) < timestamp) return;
-          const records: LogRecord[] = [];
-          decodeRecords(bytes, at, offset, records);
-          found = records.find((record) => record.timestamp >= timestamp)?.offset;
-        });
-        if (found !== undefined) return found;
-        offset = next;
-      }
-    }
-    return this.highWatermark;
-  }
-
-  private expectInRange(offset: number): void {
-    if (offset >= this.start && offset <= this.highWatermark && Number.isInteger(offset)) return;
-    throw new LogError(
-      'OFFSET_OUT_OF_RANGE',
-      `${this.name}: offset ${offset} is not in [${this.start}, ${this.highWatermark}]`,
-    );
+    return this.reads.offsetForTime(timestamp, this.lastStableOffset);
   }
 
   private corrupt(offset: number, what: string): LogError {
@@ -332,6 +403,25 @@ export class Partition implements Flushable {
     if (offset <= this.start) return;
     this.start = Math.min(offset, this.highWatermark);
     this.putMark();
+    if (this.start <= this.lastStableOffset) return;
+    this.lastStableOffset = this.stableOffset();
+    this.tellListeners();
+  }
+
+  /** Lets go what lies before `offset`, or all for -1; durable when it resolves to where the partition starts then. */
+  async deleteRecordsBefore(offset: number): Promise<number> {
+    if (offset !== -1) this.reads.expectIn(offset, 0, this.highWatermark);
+    const { commit, points } = this.options;
+    await commit.exclusively(async () => {
+      if (this.error !== undefined) throw this.error;
+      this.trimTo(offset === -1 ? this.highWatermark : offset);
+      await points.flush();
+      if (points.waits(this.cell)) {
+        throw new LogError('KAFKA_STORAGE_ERROR', `${this.name}: where it starts could not be written`);
+      }
+      this.removeTrimmed();
+    });
+    return this.start;
   }
 
   /** Removes segments that lie before `start`, once the mark says so durably. Needs the group commit's line. */
@@ -382,6 +472,7 @@ export class Partition implements Flushable {
     if (this.error !== undefined) return;
     try {
       if (!this.active.saveIndex()) return;
+      this.saveProducers();
     } catch (error) {
       // A full or read-only disk: the next open walks the segment instead.
       if (isSystemError(error)) return;
@@ -389,6 +480,7 @@ export class Partition implements Flushable {
     }
     await this.options.commit.syncDirectory(this.place.directory);
     await this.active.syncIndex(this.options.commit);
+    await this.snapshots.sync(this.options.commit, this.end);
     this.indexed = this.end;
     this.putMark();
   }
@@ -401,7 +493,7 @@ export class Partition implements Flushable {
     return this.segments[this.segments.length - 1]!;
   }
 
-  private get name(): string {
+  get name(): string {
     return `topic '${this.topic}' partition ${this.partition}`;
   }
 }

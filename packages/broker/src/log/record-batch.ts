@@ -1,7 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
 import { LogError } from '../errors.ts';
 import type { LogRecord, RecordHeader } from './api.ts';
-import { readInt64 } from './int64.ts';
+import { readInt64, writeInt64 } from './int64.ts';
 
 /**
  * Kafka's record batch, version 2: what a batch says of itself, what can be wrong with it, and the records in it.
@@ -23,6 +23,8 @@ const CRC_AT = 17;
 const CRC_FROM = 21;
 const MAGIC = 2;
 const COMPRESSION = 0x07;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 /** length, attributes, timestamp delta, offset delta, key length, value length, header count: a byte each. */
 const SMALLEST_RECORD = 7;
@@ -61,6 +63,54 @@ export function maxTimestampOf(bytes: Buffer, at: number): number {
   return readInt64(bytes, at + 35);
 }
 
+export function magicOf(bytes: Buffer, at: number): number {
+  return bytes.readInt8(at + 16);
+}
+
+export function codecOf(bytes: Buffer, at: number): number {
+  return bytes[at + 22]! & COMPRESSION;
+}
+
+export function isTransactional(bytes: Buffer, at: number): boolean {
+  return (bytes[at + 22]! & TRANSACTIONAL) !== 0;
+}
+
+export function isControl(bytes: Buffer, at: number): boolean {
+  return (bytes[at + 22]! & CONTROL) !== 0;
+}
+
+/** What a batch says of the producer that wrote it. */
+export interface ProducerBatch {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1 when the producer numbers nothing. */
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly transactional: boolean;
+}
+
+/** Nothing when the producer has no id. */
+export function producerOf(bytes: Buffer, at: number): ProducerBatch | undefined {
+  if (bytes.readInt32BE(at + 43) < 0) return undefined;
+  const firstSequence = bytes.readInt32BE(at + 53);
+  const last = firstSequence + lastOffsetDeltaOf(bytes, at);
+  return {
+    producerId: readInt64(bytes, at + 43),
+    producerEpoch: bytes.readInt16BE(at + 51),
+    firstSequence,
+    // After the greatest comes 0.
+    lastSequence: firstSequence < 0 ? firstSequence : last < 2 ** 31 ? last : last - 2 ** 31,
+    transactional: isTransactional(bytes, at),
+  };
+}
+
+/** Has the whole batch carry the time at which the log took it, and nothing of what its producer said. */
+export function stampAppendTime(batch: Buffer, now: number): void {
+  batch[22]! |= LOG_APPEND_TIME;
+  writeInt64(batch, now, 35);
+  setChecksum(batch);
+}
+
 export function lastOffsetDeltaOf(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at + 23);
 }
@@ -75,7 +125,7 @@ export function faultOf(bytes: Buffer, at: number, end: number): string | undefi
   const size = claimedSize(bytes, at);
   if (size < HEADER_BYTES) return `it claims ${size} bytes, fewer than its header's ${HEADER_BYTES}`;
   if (size > end - at) return `it claims ${size} bytes where ${end - at} are left`;
-  const magic = bytes.readInt8(at + 16);
+  const magic = magicOf(bytes, at);
   if (magic !== MAGIC) return `its magic byte is ${magic} where ${MAGIC} is the only one served`;
   const expected = bytes.readUInt32BE(at + CRC_AT);
   const actual = crc32c(bytes.subarray(at + CRC_FROM, at + size));
@@ -113,8 +163,16 @@ export function headerOf(bytes: Buffer, at: number): BatchHeader {
  * records are checked as they are read, because a right checksum only says that they arrived as they were sent.
  */
 export function decodeRecords(bytes: Buffer, at: number, offset: number, into: LogRecord[]): void {
+  if (!isControl(bytes, at)) decodeAll(bytes, at, offset, into);
+}
+
+/** The same for a control batch, whose records are for the log and not for its readers. */
+export function decodeControlRecords(bytes: Buffer, at: number, into: LogRecord[]): void {
+  if (isControl(bytes, at)) decodeAll(bytes, at, 0, into);
+}
+
+function decodeAll(bytes: Buffer, at: number, offset: number, into: LogRecord[]): void {
   const header = headerOf(bytes, at);
-  if ((header.attributes & CONTROL) !== 0) return;
   const codec = header.attributes & COMPRESSION;
   if (codec !== 0) {
     throw new LogError(
@@ -159,7 +217,8 @@ class RecordReader {
     if (length < 0 || recordEnd > this.end)
       this.fail(`a record claims ${length} bytes, ${this.end - this.at} are left`);
     this.at++; // attributes: unused
-    const timestamp = this.header.baseTimestamp + this.varlong();
+    const created = this.header.baseTimestamp + this.varlong();
+    const timestamp = (this.header.attributes & LOG_APPEND_TIME) === 0 ? created : this.header.maxTimestamp;
     const delta = this.varint();
     if (delta < 0 || delta > this.header.lastOffsetDelta) this.fail(`a record has the offset delta ${delta}`);
     const key = this.nullableBytes();

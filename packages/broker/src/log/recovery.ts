@@ -1,6 +1,8 @@
 import { LogError } from '../errors.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { corruption, type PartitionState } from './partition.ts';
+import { ProducerSnapshots } from './producer-snapshots.ts';
+import { ProducerStates } from './producer-state.ts';
 import { baseOffsetOf, claimedSize, endOffsetOf, faultOf, HEADER_BYTES } from './record-batch.ts';
 import type { Mark } from './recovery-points.ts';
 import { baseOfLog, Segment, type SegmentPlace } from './segment.ts';
@@ -15,6 +17,9 @@ import type { StorageFile } from './storage.ts';
  *
  * What stands above the mark was perhaps never synced, and after a failed sync the page cache may call such bytes clean
  * although the disk has not got them. So they are written again before the sync that vouches for them.
+ *
+ * The walk begins no later than where the last snapshot of the producers ends, and follows them from there; without one
+ * everything is walked.
  */
 export interface RecoveryRequest {
   readonly topic: string;
@@ -23,6 +28,8 @@ export interface RecoveryRequest {
   readonly commit: GroupCommit;
   /** Nothing when both of the cell's slots are damaged. */
   readonly mark: Mark | undefined;
+  /** Wall ms. */
+  readonly now: number;
 }
 
 /** This much below the end is walked even after a clean stop; older batches are checked when they are read. */
@@ -42,22 +49,48 @@ export async function recoverPartition(request: RecoveryRequest): Promise<Partit
   if (segments[0] === undefined || segments[0].base > mark.start) {
     return broken(segments, mark, corruption(topic, partition, mark.start, 'its segment is missing'), place);
   }
-  const walked = walkSegments(segments, mark);
+  const replay = replayOf(request, segments, mark);
+  const walked = walkSegments(segments, mark, replay);
   if (walked.end < mark.synced) {
     const what = walked.fault ?? 'the file ends before it';
-    return broken(segments, mark, corruption(topic, partition, walked.end, what), place);
+    return broken(segments, mark, corruption(topic, partition, walked.end, what), place, replay);
   }
   cutAfter(segments, walked.count);
   for (const [segment, from] of walked.unmarked) await writeAgain(segment, from, commit);
   const saved = segments.slice(0, -1).filter((segment) => segment.saveIndex());
+  const { base } = segments[segments.length - 1]!;
+  const { producers, snapshots } = replay;
+  snapshots.removeBehind(replay.from);
+  if (replay.boundary?.offset === base) snapshots.write(base, replay.boundary.snapshot);
   await commit.syncDirectory(place.directory);
   for (const segment of saved) await segment.syncIndex(commit);
+  await snapshots.sync(commit, base);
   for (const segment of segments) segment.readable = segment.size;
   for (const segment of segments.slice(0, -1)) segment.close();
-  const { base } = segments[segments.length - 1]!;
   const indexed = walked.indexTrusted ? Math.max(base, Math.min(mark.indexed, walked.end)) : base;
   const { compacted, clean } = mark;
-  return { segments, start: mark.start, end: walked.end, indexed, compacted, clean };
+  return { segments, start: mark.start, end: walked.end, indexed, compacted, clean, producers, snapshots };
+}
+
+/** The producers, who are followed through the batches from `from` on. */
+interface Replay {
+  readonly from: number;
+  readonly now: number;
+  readonly producers: ProducerStates;
+  readonly snapshots: ProducerSnapshots;
+  /** As they were where the last segment that was walked begins. */
+  boundary: { readonly offset: number; readonly snapshot: Buffer } | undefined;
+}
+
+function replayOf({ place, now }: RecoveryRequest, segments: readonly Segment[], mark: Mark): Replay {
+  const snapshots = new ProducerSnapshots(place);
+  // A segment whose index of aborted transactions is damaged is walked from its beginning to make it again.
+  let known = mark.indexed;
+  for (const segment of segments) {
+    if (segment.base < known && !segment.loadAborted(mark.indexed)) known = segment.base;
+  }
+  const { offset: from, producers } = snapshots.latest(known, now) ?? { offset: 0, producers: new ProducerStates() };
+  return { from, now, producers, snapshots, boundary: undefined };
 }
 
 /** The segments that the files are, oldest first, without those that lie before `start`, whose files go. */
@@ -93,7 +126,7 @@ interface Walked {
   readonly fault: string | undefined;
 }
 
-function walkSegments(segments: readonly Segment[], mark: Mark): Walked {
+function walkSegments(segments: readonly Segment[], mark: Mark, replay: Replay): Walked {
   const unmarked = new Map<Segment, number>();
   let end = segments[0]!.base;
   let indexTrusted = true;
@@ -103,13 +136,16 @@ function walkSegments(segments: readonly Segment[], mark: Mark): Walked {
     }
     const next = segments[n + 1]?.base;
     // Followed by another below the mark: its end and its index files are durable.
+    const vouched = Math.min(mark.indexed, mark.synced, replay.from);
     end = segment.base;
-    if (next !== undefined && next <= mark.indexed && next <= mark.synced && segment.loadSummary()) {
+    if (next !== undefined && next <= vouched && segment.loadSummary()) {
       end = next;
       continue;
     }
     indexTrusted = segment.loadIndex(Math.max(0, mark.indexed - segment.base));
-    const walk = walkSegment(segment, mark);
+    segment.loadAborted(replay.from);
+    if (end > replay.from) replay.boundary = { offset: end, snapshot: replay.producers.snapshot(end, replay.now) };
+    const walk = walkSegment(segment, mark, replay);
     end = walk.end;
     if (walk.unmarkedFrom !== undefined) unmarked.set(segment, walk.unmarkedFrom);
     if (walk.fault !== undefined) return { end, count: n + 1, unmarked, indexTrusted, fault: walk.fault };
@@ -124,11 +160,11 @@ interface SegmentWalk {
   readonly fault: string | undefined;
 }
 
-/** Checks batch after batch, and continues the index behind what was loaded of it. */
-function walkSegment(segment: Segment, { synced, compacted }: Mark): SegmentWalk {
+/** Checks batch after batch, and continues the indexes behind what was loaded of them. */
+function walkSegment(segment: Segment, { synced, compacted }: Mark, replay: Replay): SegmentWalk {
   const { file } = segment;
   const fileSize = file.size();
-  const begin = segment.index.entryBefore(Math.max(0, fileSize - ALWAYS_CHECKED));
+  const begin = segment.index.entryBefore(Math.max(0, fileSize - ALWAYS_CHECKED), replay.from - segment.base);
   let { position } = begin;
   let end = segment.base + begin.relativeOffset;
   let unmarkedFrom = end >= synced ? position : undefined;
@@ -146,11 +182,18 @@ function walkSegment(segment: Segment, { synced, compacted }: Mark): SegmentWalk
     if (fault !== undefined) break;
     const size = claimedSize(chunk, at);
     segment.added(chunk, at, position, size);
+    follow(segment, chunk, at, replay);
     end = endOffsetOf(chunk, at);
     position += size;
     if (end >= synced) unmarkedFrom ??= position;
   }
   return { end, unmarkedFrom, fault };
+}
+
+function follow(segment: Segment, chunk: Buffer, at: number, { from, now, producers }: Replay): void {
+  if (baseOffsetOf(chunk, at) < from) return;
+  const aborted = producers.follow(chunk, at, now);
+  if (aborted !== undefined) segment.addAborted(aborted);
 }
 
 function holdsBatch(chunk: Buffer, at: number): boolean {
@@ -190,11 +233,19 @@ async function writeAgain(segment: Segment, from: number, commit: GroupCommit): 
 }
 
 /** As the files are: readable where they are whole, never written. */
-function broken(segments: Segment[], mark: Mark, error: LogError, place: SegmentPlace): PartitionState {
+function broken(
+  segments: Segment[],
+  mark: Mark,
+  error: LogError,
+  place: SegmentPlace,
+  replay?: Replay,
+): PartitionState {
   if (segments.length === 0) segments.push(new Segment(place, mark.start));
   else for (const segment of segments) segment.openAsIs();
   const { start, synced: end, compacted, clean } = mark;
-  return { segments, start, end, indexed: start, compacted, clean, error };
+  const producers = replay?.producers ?? new ProducerStates();
+  const snapshots = replay?.snapshots ?? new ProducerSnapshots(place);
+  return { segments, start, end, indexed: start, compacted, clean, producers, snapshots, error };
 }
 
 function unmarked(request: RecoveryRequest): PartitionState {
@@ -203,10 +254,11 @@ function unmarked(request: RecoveryRequest): PartitionState {
   const start = segments[0]?.base ?? 0;
   // Nobody can say what compaction took either.
   const mark: Mark = { start, synced: start, indexed: start, compacted: Number.MAX_SAFE_INTEGER, clean: false };
-  const walked = segments.length === 0 ? undefined : walkSegments(segments, mark);
+  const replay = replayOf(request, segments, mark);
+  const walked = segments.length === 0 ? undefined : walkSegments(segments, mark, replay);
   const error = new LogError(
     'CORRUPT_MESSAGE',
     `topic '${topic}' partition ${partition}: both copies of its recovery point are damaged, so nobody can say what was durable of offsets ${start} to ${walked?.end ?? start}; it can be read, and refuses writes until its files are restored or the topic is deleted`,
   );
-  return broken(segments, { ...mark, synced: walked?.end ?? start }, error, place);
+  return broken(segments, { ...mark, synced: walked?.end ?? start }, error, place, replay);
 }

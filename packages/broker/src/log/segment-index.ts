@@ -67,9 +67,10 @@ export class SegmentIndex {
     return n < 0 ? 0 : this.positionAt(n);
   }
 
-  /** The last entry that is at or before a position: where a walk of the rest may begin. */
-  entryBefore(position: number): { relativeOffset: number; position: number } {
-    const n = lastWhere(this.offsets.count, (n) => this.positionAt(n) <= position);
+  /** The last entry that is at or before both a position and an offset: where a walk of the rest may begin. */
+  entryBefore(position: number, relativeOffset: number): { relativeOffset: number; position: number } {
+    const isBefore = (n: number) => this.positionAt(n) <= position && this.offsetAt(n) <= relativeOffset;
+    const n = lastWhere(this.offsets.count, isBefore);
     return n < 0
       ? { relativeOffset: 0, position: 0 }
       : { relativeOffset: this.offsetAt(n), position: this.positionAt(n) };

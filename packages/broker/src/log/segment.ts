@@ -1,15 +1,16 @@
 import { join } from 'node:path';
+import { type AbortedTransaction, AbortedTransactions } from './aborted-transactions.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { readInt64 } from './int64.ts';
 import type { OpenFiles, Releasable } from './open-files.ts';
-import { endOffsetOf, maxTimestampOf } from './record-batch.ts';
+import { endOffsetOf, HEADER_BYTES, maxTimestampOf } from './record-batch.ts';
 import { INDEX_INTERVAL, SegmentIndex, TIME_ENTRY } from './segment-index.ts';
 import { isSystemError, type Storage, type StorageFile } from './storage.ts';
 
 /**
- * A run of record batches in one file, named by its first offset, with its two indexes. The last segment of a
- * partition takes appends and keeps its index in memory; when it is closed, the index goes to its files and is loaded
- * again when somebody looks something up.
+ * A run of record batches in one file, named by its first offset, with its two indexes, and a third for the
+ * transactions that were aborted in it, if any were. The last segment of a partition takes appends and keeps its indexes
+ * in memory; when it is closed, they go to their files and are loaded again when somebody looks something up.
  */
 export interface SegmentPlace {
   readonly storage: Storage;
@@ -17,7 +18,8 @@ export interface SegmentPlace {
   readonly directory: string;
 }
 
-const suffixes = ['.log', '.index', '.timeindex'] as const;
+const suffixes = ['.log', '.index', '.timeindex', '.txnindex'] as const;
+type IndexSuffix = Exclude<(typeof suffixes)[number], '.log'>;
 
 function segmentName(base: number, suffix: (typeof suffixes)[number]): string {
   return `${String(base).padStart(20, '0')}${suffix}`;
@@ -40,6 +42,9 @@ export class Segment implements Releasable {
   private readonly place: SegmentPlace;
   private log: StorageFile | undefined;
   private loadedIndex: SegmentIndex | undefined;
+  private loadedAborted: AbortedTransactions | undefined;
+  /** Whether there is a file of them; not known before it was looked for. */
+  private hasAbortedFile: boolean | undefined;
   /** Whole batches in the file, in bytes. */
   size = 0;
   /** How many of them may be read. */
@@ -47,6 +52,7 @@ export class Segment implements Releasable {
   maxTimestamp = -1;
   private maxTimestampOffset = 0;
   private sinceIndexEntry = 0;
+  private knownFirstTimestamp: number | undefined;
   /** Takes no more appends, and its index is in its files. */
   closed = false;
   /** The index files hold less than memory does. */
@@ -63,9 +69,17 @@ export class Segment implements Releasable {
 
   /** Makes the file; it is durable when the directory is synced. */
   create(): void {
-    this.log = this.place.storage.open(this.path, true);
-    this.log.truncate(0);
+    const file = this.place.storage.open(this.path, true);
+    file.truncate(0);
+    this.startIn(file);
+  }
+
+  /** Starts empty in a file that is to have this segment's name, and is kept open until `close`. */
+  startIn(file: StorageFile): void {
+    this.log = file;
     this.loadedIndex = new SegmentIndex();
+    this.loadedAborted = new AbortedTransactions();
+    this.hasAbortedFile = false;
     this.indexUnsaved = true;
   }
 
@@ -73,6 +87,16 @@ export class Segment implements Releasable {
     this.log ??= this.place.storage.open(this.path, false);
     if (this.closed) this.place.files.touch(this);
     return this.log;
+  }
+
+  /** The latest of its first batch; nothing when it is empty. */
+  get firstTimestamp(): number | undefined {
+    if (this.knownFirstTimestamp === undefined && this.size > 0) {
+      const header = Buffer.alloc(HEADER_BYTES);
+      this.file.read(header, 0);
+      this.knownFirstTimestamp = maxTimestampOf(header, 0);
+    }
+    return this.knownFirstTimestamp;
   }
 
   /** Takes a batch, whose offsets are set, at the end. After it threw, `cutTail` must come before the next append. */
@@ -115,6 +139,31 @@ export class Segment implements Releasable {
     return this.loadedIndex;
   }
 
+  /** The transactions that were aborted here: those whose markers are in this segment. */
+  get aborted(): AbortedTransactions {
+    if (this.loadedAborted === undefined) {
+      this.loadAborted(Number.POSITIVE_INFINITY);
+      if (this.closed) this.place.files.touch(this);
+    }
+    return this.loadedAborted!;
+  }
+
+  addAborted(transaction: AbortedTransaction): void {
+    this.aborted.add(transaction);
+    this.indexUnsaved = true;
+  }
+
+  /** Takes those whose markers stand before the offset `known` from the file; false when it is damaged. */
+  loadAborted(known: number): boolean {
+    const bytes = this.hasAbortedFile === false ? undefined : this.readTail('.txnindex');
+    this.hasAbortedFile = bytes !== undefined;
+    const found = AbortedTransactions.from(bytes ?? Buffer.alloc(0), this.base);
+    this.loadedAborted = found ?? new AbortedTransactions();
+    this.loadedAborted.cutFrom(known);
+    if (found === undefined) this.indexUnsaved = true;
+    return found !== undefined;
+  }
+
   /** Takes the entries below a relative offset from the index files; false when they are missing or damaged. */
   loadIndex(known: number): boolean {
     const index = new SegmentIndex();
@@ -141,6 +190,9 @@ export class Segment implements Releasable {
   /** Offers the file as it stands, without any index, to be read only. */
   openAsIs(): void {
     this.loadIndex(0);
+    const known = this.loadedAborted;
+    this.loadAborted(Number.POSITIVE_INFINITY);
+    for (const transaction of known ?? []) this.aborted.add(transaction);
     this.size = this.file.size();
     this.readable = this.size;
   }
@@ -152,12 +204,17 @@ export class Segment implements Releasable {
     const { offsets, times } = this.index.files();
     this.writeWhole('.index', offsets);
     this.writeWhole('.timeindex', times);
+    if (this.hasAborted()) {
+      this.writeWhole('.txnindex', this.aborted.file());
+      this.hasAbortedFile = true;
+    }
     this.indexUnsaved = false;
     return true;
   }
 
   async syncIndex(commit: GroupCommit): Promise<void> {
-    for (const suffix of ['.index', '.timeindex'] as const) {
+    for (const suffix of suffixes) {
+      if (suffix === '.log' || (suffix === '.txnindex' && !this.hasAborted())) continue;
       const path = this.pathOf(suffix);
       const file = this.place.storage.open(path, false);
       try {
@@ -178,6 +235,7 @@ export class Segment implements Releasable {
     this.log?.close();
     this.log = undefined;
     this.loadedIndex = undefined;
+    this.loadedAborted = undefined;
     this.place.files.forget(this);
   }
 
@@ -187,12 +245,17 @@ export class Segment implements Releasable {
     removeSegmentFiles(storage, directory, this.base, new Set(storage.list(directory)));
   }
 
+  /** An outdated file is a reason to write it, too. */
+  private hasAborted(): boolean {
+    return this.aborted.count > 0 || this.hasAbortedFile === true;
+  }
+
   private pathOf(suffix: (typeof suffixes)[number]): string {
     return join(this.place.directory, segmentName(this.base, suffix));
   }
 
   /** The last `most` bytes of an index file, or all. */
-  private readTail(suffix: '.index' | '.timeindex', most = Number.POSITIVE_INFINITY): Buffer | undefined {
+  private readTail(suffix: IndexSuffix, most = Number.POSITIVE_INFINITY): Buffer | undefined {
     let file: StorageFile;
     try {
       file = this.place.storage.open(this.pathOf(suffix), false);
@@ -209,7 +272,7 @@ export class Segment implements Releasable {
     }
   }
 
-  private writeWhole(suffix: '.index' | '.timeindex', bytes: Buffer): void {
+  private writeWhole(suffix: IndexSuffix, bytes: Buffer): void {
     const file = this.place.storage.open(this.pathOf(suffix), true);
     try {
       // In place: what is known to be synced is overwritten by the same bytes, so no power cut can spoil it.
