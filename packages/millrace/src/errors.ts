@@ -269,6 +269,40 @@ export const ERROR_TABLE = {
     message: (topic: string, got: string, value: string) =>
       `topic '${topic}': the time of ${value} is ${got}: give milliseconds since 1970, 0 or more`,
   },
+  MR_BROKERS: {
+    retry: true,
+    message: (brokers: string, doing: string, cause: string) =>
+      `no broker answers (${brokers}), ${doing}: ${cause}; check the addresses, that the brokers run, and that the addresses they advertise can be reached from here`,
+  },
+  MR_BROKER_SECURITY: {
+    retry: false,
+    message: (broker: string, cause: string) =>
+      `${broker} does not let us in: ${cause}; Millrace connects without TLS and without a password: name a PLAINTEXT listener`,
+  },
+  MR_BROKER_REFUSED: {
+    retry: false,
+    message: (doing: string, code: string, why: string) => `the brokers refuse ${doing}: ${code}: ${why}`,
+  },
+  MR_TOPIC_CREATE: {
+    retry: false,
+    message: (topic: string, why: string) =>
+      `topic '${topic}' is not there, and the brokers refuse to make it: ${why}; make it yourself, or declare it as they allow`,
+  },
+  MR_TOPIC_GONE: {
+    retry: true,
+    message: (topic: string) =>
+      `topic '${topic}' was deleted, or made anew, while it was in use: make it again if need be, and start again`,
+  },
+  MR_TOPIC_CORRUPT: {
+    retry: false,
+    message: (topic: string, partition: number, offset: number, cause: string) =>
+      `topic '${topic}' partition ${partition}: what the broker gave from offset ${offset} on cannot be read: ${cause}`,
+  },
+  MR_GROUP_IN_USE: {
+    retry: false,
+    message: (group: string) =>
+      `consumer group '${group}' has live members, so the brokers take no offsets from us: stop those consumers, or name another group in topicSpout`,
+  },
   MR_SOCKET_FOLDER: {
     retry: false,
     message: (folder: string) =>
