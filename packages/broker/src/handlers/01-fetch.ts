@@ -16,12 +16,13 @@ import { partitionOf } from './partition-of.ts';
  */
 type Request = ReadOf<typeof Fetch.request.shape>;
 type Response = WriteOf<typeof Fetch.response.shape>;
-type PartitionResponse = NonNullable<Response['responses'][number]>['partitions'][number];
+/** `size` is that of the records, and not part of the message. */
+type PartitionResponse = Response['responses'][number]['partitions'][number] & { readonly size: number };
 
 /** Most bytes of records in one response, whatever a client asks for. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const READ_COMMITTED = 1;
-const nothing = { bytes: Buffer.alloc(0), aborted: [] };
+const NONE: readonly Uint8Array[] = [];
 
 export const fetch = handler(
   Fetch,
@@ -76,13 +77,19 @@ function readAll({ partitions }: FetchSession, request: Request, call: Call): Ro
     const response = readOne(one, room, round.bytes === 0, request.isolationLevel === READ_COMMITTED, call);
     round.found.set(one, response);
     if (response.errorCode !== 0) round.enough = true;
-    round.bytes += response.records?.length ?? 0;
+    round.bytes += response.size;
   }
   if (round.bytes >= request.minBytes) round.enough = true;
   return round;
 }
 
-function readOne(one: FetchedPartition, room: number, isFirst: boolean, committedOnly: boolean, call: Call) {
+function readOne(
+  one: FetchedPartition,
+  room: number,
+  isFirst: boolean,
+  committedOnly: boolean,
+  call: Call,
+): PartitionResponse {
   const partitionIndex = one.partition;
   try {
     const partition = partitionOf(call.broker.log, one);
@@ -91,8 +98,7 @@ function readOne(one: FetchedPartition, room: number, isFirst: boolean, committe
     }
     const { highWatermark, lastStableOffset, start } = partition;
     const most = Math.min(room, one.maxBytes);
-    const read = most <= 0 && !isFirst ? nothing : partition.readBatches(one.fetchOffset, most, { committedOnly });
-    const tooMuch = read.bytes.length > most && !isFirst;
+    const read = partition.readBatches(one.fetchOffset, most, { committedOnly, atLeastOne: isFirst });
     return {
       partitionIndex,
       errorCode: 0,
@@ -100,8 +106,9 @@ function readOne(one: FetchedPartition, room: number, isFirst: boolean, committe
       lastStableOffset,
       logStartOffset: start,
       abortedTransactions: committedOnly ? read.aborted : null,
-      records: tooMuch ? nothing.bytes : read.bytes,
-    } satisfies PartitionResponse;
+      records: read.batches,
+      size: read.size,
+    };
   } catch (error) {
     const code = codeOf(error);
     if (code === 'UNKNOWN_SERVER_ERROR') call.broker.say(`Fetch of ${keyOf(one)} failed: ${String(error)}`);
@@ -110,7 +117,8 @@ function readOne(one: FetchedPartition, room: number, isFirst: boolean, committe
       errorCode: errorNumber(code),
       highWatermark: -1,
       abortedTransactions: null,
-      records: nothing.bytes,
+      records: NONE,
+      size: 0,
     };
   }
 }
@@ -147,13 +155,12 @@ function moreOrLate(session: FetchSession, round: Round, request: Request, ms: n
 function answered(session: FetchSession, { found }: Round): Response['responses'] {
   const topics = new Map<string, { topic: string; topicId: string; partitions: PartitionResponse[] }>();
   for (const [one, response] of found) {
-    const { highWatermark, logStartOffset = -1, errorCode, records } = response;
+    const { highWatermark, logStartOffset = -1, errorCode, size } = response;
     const isNews = highWatermark !== one.highWatermark || logStartOffset !== one.logStart || errorCode !== 0;
-    const hasRecords = records !== null && records !== undefined && records.length > 0;
-    if (session.incremental && !isNews && !hasRecords) continue;
+    if (session.incremental && !isNews && size === 0) continue;
     one.highWatermark = highWatermark;
     one.logStart = logStartOffset;
-    if (session.incremental && hasRecords) {
+    if (session.incremental && size > 0) {
       // Those that had their turn come last in the next request.
       session.partitions.delete(keyOf(one));
       session.partitions.set(keyOf(one), one);

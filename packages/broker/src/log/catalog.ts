@@ -35,6 +35,8 @@ interface TopicRecord {
 
 const MAX_PARTITIONS = 10_000;
 const METADATA_FILE = 'partition.metadata';
+/** The key under which the metadata log keeps the cluster's id. */
+const CLUSTER_ID = 'cluster-id';
 /** Where the metadata log says from which producer id on none was given. */
 const PRODUCER_IDS = 'producer-ids';
 const FIRST_PRODUCER_ID = 1;
@@ -49,7 +51,9 @@ export class Catalog {
   private readonly log: KeyedLog;
   private readonly random: () => number;
   private readonly topics = new Map<string, Known>();
+  private readonly ids = new Map<string, Topic>();
   private readonly internal = new Map<string, Known>();
+  private cluster: string | undefined;
   private nextProducerId = FIRST_PRODUCER_ID;
 
   private constructor(directory: DataDirectory, log: KeyedLog, random: () => number) {
@@ -64,14 +68,12 @@ export class Catalog {
     catalog.log.load(({ key, value }) => {
       const id = key.toString();
       if (value === null) records.delete(id);
+      else if (id === CLUSTER_ID) catalog.cluster = JSON.parse(value.toString()).id;
       else if (id === PRODUCER_IDS) catalog.nextProducerId = JSON.parse(value.toString()).next;
       else records.set(id, JSON.parse(value.toString()));
     });
     await catalog.removeLeftovers(records);
-    for (const [id, record] of records) {
-      const place = record.internal === true ? catalog.internal : catalog.topics;
-      place.set(record.name, await catalog.openTopic(id, record));
-    }
+    for (const [id, record] of records) catalog.add(await catalog.openTopic(id, record));
     await directory.points.flush();
     return catalog;
   }
@@ -101,6 +103,21 @@ export class Catalog {
     const value = Buffer.from(JSON.stringify({ next: this.nextProducerId }));
     await this.log.put([{ key: Buffer.from(PRODUCER_IDS), value }], () => undefined);
     return first;
+  }
+
+  /** What Kafka calls the cluster's id: 22 characters, made once for a data directory; durable when it resolves. */
+  async clusterId(): Promise<string> {
+    if (this.cluster === undefined) {
+      const made = Buffer.from(uuid(this.random).replaceAll('-', ''), 'hex').toString('base64url');
+      this.cluster = made;
+      const value = Buffer.from(JSON.stringify({ id: made }));
+      await this.log.put([{ key: Buffer.from(CLUSTER_ID), value }], () => undefined);
+    }
+    return this.cluster;
+  }
+
+  byId(id: string): Topic | undefined {
+    return this.ids.get(id);
   }
 
   names(): string[] {
@@ -155,11 +172,22 @@ export class Catalog {
       const { topic, record } = this.known(name);
       await this.write(topic.id, undefined);
       this.topics.delete(name);
+      this.ids.delete(topic.id);
       topic.deleted = true;
       for (const partition of topic.partitions) partition.delete();
       await this.removeFiles(record);
       await forget();
     });
+  }
+
+  private add(known: Known): void {
+    const { topic, record } = known;
+    if (record.internal === true) {
+      this.internal.set(topic.name, known);
+      return;
+    }
+    this.topics.set(topic.name, known);
+    this.ids.set(topic.id, topic);
   }
 
   private async createInLine(
@@ -176,7 +204,7 @@ export class Catalog {
       await this.makeFiles(id, record);
       const known = await this.openTopic(id, record);
       await this.write(id, record);
-      (internal === undefined ? this.topics : this.internal).set(name, known);
+      this.add(known);
       return known.topic;
     } catch (error) {
       // What cannot be removed now is, when the log is opened or the name is taken again.

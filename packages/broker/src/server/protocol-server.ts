@@ -51,7 +51,7 @@ export class ProtocolServer {
       clock,
       settings,
       nodeId: NODE_ID,
-      clusterId: log.catalog.clusterId,
+      clusterId: await log.catalog.clusterId(),
       apis: handlers.map(({ api }) => api),
       say,
     });
