@@ -363,9 +363,13 @@ class Judge {
       var node = nodes.iterator().next();
       equal(node.host() + ":" + node.port(), bootstrap, "the advertised address");
       equal(done(cluster.controller()).id(), node.id(), "the controller");
-      var folders = done(admin.describeLogDirs(List.of(node.id())).allDescriptions()).get(node.id());
-      var found = folders.values().stream().flatMap(f -> f.replicaInfos().keySet().stream()).filter(p -> p.topic().equals(topic)).count();
-      equal(found, 2L, "the partitions in log folders");
+      until(
+          () -> {
+            var folders = done(admin.describeLogDirs(List.of(node.id())).allDescriptions()).get(node.id());
+            var held = folders.values().stream().flatMap(f -> f.replicaInfos().keySet().stream());
+            return held.filter(p -> p.topic().equals(topic)).count() == 2;
+          },
+          () -> "both partitions in the log folders");
     });
     check("admin/topics are deleted", () -> {
       String topic = make("gone", 1);
@@ -449,15 +453,9 @@ class Judge {
       zombie.beginTransaction();
       send(zombie, Stream.of(record(topic, 0, "of the zombie")));
       try (var heir = transactional("fenced")) {
-        refused(ProducerFencedException.class, () -> {
-          try {
-            zombie.send(record(topic, 0, "too late"));
-            zombie.commitTransaction();
-          } catch (InvalidProducerEpochException late) {
-            // What a producer is told on the way; the commit after it says for what reason.
-            zombie.commitTransaction();
-          }
-        });
+        refused(InvalidProducerEpochException.class, () -> send(zombie, Stream.of(record(topic, 0, "too late"))));
+        // Told of an old epoch, a producer may abort; only then it learns that another has taken its place.
+        refused(ProducerFencedException.class, zombie::abortTransaction);
         heir.beginTransaction();
         send(heir, Stream.of(record(topic, 0, "of the heir")));
         heir.commitTransaction();

@@ -289,11 +289,13 @@ def _():
     cluster = admin.describe_cluster()
     (broker,) = cluster["brokers"]
     equal(f"{broker['host']}:{broker['port']}", bootstrap, "the advertised address")
-    (on_broker,) = admin.describe_log_dirs([topic])
-    found = sorted(
-        p["partition_index"] for folder in on_broker["log_dirs"] for t in folder["topics"] for p in t["partitions"]
-    )
-    equal(found, [0, 1], "the partitions in log folders")
+
+    def found():
+        (on_broker,) = admin.describe_log_dirs([topic])
+        topics = [t for folder in on_broker["log_dirs"] for t in folder["topics"]]
+        return sorted(p["partition_index"] for t in topics for p in t["partitions"])
+
+    until(lambda: found() == [0, 1], "both partitions in the log folders")
 
 
 @check("admin/topics are deleted")
