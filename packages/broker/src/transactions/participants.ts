@@ -1,4 +1,5 @@
-import type { ProducerIdAndEpoch } from './transaction.ts';
+import { OFFSETS_TOPIC } from '../log/data-directory.ts';
+import type { Partitions, ProducerIdAndEpoch } from './transaction.ts';
 
 /**
  * Those who hold a transaction's data: the partitions, and the groups whose offsets it commits, which stand under the
@@ -20,3 +21,6 @@ export interface Participants {
 
 /** One broker, whose coordinator is never replaced by another's. */
 export const COORDINATOR_EPOCH = 0;
+
+/** Where the offsets are that groups commit in transactions. */
+export const offsetsPartition: Partitions = new Map([[OFFSETS_TOPIC, new Set([0])]]);

@@ -46,6 +46,10 @@ export interface CoordinatorOptions {
   readonly producerIds: ProducerIds;
   readonly participants: Participants;
   readonly clock: Clock;
+  /** Kafka's transaction.max.timeout.ms. */
+  readonly maxTimeoutMs: number;
+  /** Kafka's transactional.id.expiration.ms. */
+  readonly expirationMs: number;
 }
 
 export interface InitProducerIdRequest {
@@ -63,10 +67,6 @@ export interface TransactionFilter {
   readonly durationMs: number;
 }
 
-/** Kafka's transaction.max.timeout.ms. */
-const MAX_TIMEOUT = 15 * 60_000;
-/** Kafka's transactional.id.expiration.ms, and how often it looks. */
-const EXPIRATION = 7 * 24 * 3_600_000;
 const EXPIRATION_CHECK_INTERVAL = 3_600_000;
 /** Milliseconds until what the disk refused, or what met another step, is tried again. */
 const RETRY = 1000;
@@ -114,7 +114,7 @@ export class TransactionCoordinator {
     const { clock } = this.options;
     if (id === null) return { producerId: await this.freshId(), producerEpoch: 0 };
     expectId(id);
-    expectTimeout(timeoutMs);
+    expectTimeout(timeoutMs, this.options.maxTimeoutMs);
     const fresh = needsFreshId(this.entries.get(id)?.current) ? await this.freshId() : undefined;
     const entry = this.entries.get(id) ?? newEntry(id, undefined);
     expectIdle(entry);
@@ -301,7 +301,7 @@ export class TransactionCoordinator {
   }
 
   private async forgetExpired(): Promise<void> {
-    const before = this.options.clock.now() - EXPIRATION;
+    const before = this.options.clock.now() - this.options.expirationMs;
     const expired = [...this.entries.values()].filter(
       ({ current, writing }) => !writing && current !== undefined && isExpired(current, before),
     );
@@ -331,11 +331,11 @@ function expectId(transactionalId: string): void {
   if (transactionalId === '') throw new LogError('INVALID_REQUEST', 'a transactional id has at least one character');
 }
 
-function expectTimeout(timeoutMs: number): void {
-  if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT) return;
+function expectTimeout(timeoutMs: number, most: number): void {
+  if (timeoutMs > 0 && timeoutMs <= most) return;
   throw new LogError(
     'INVALID_TRANSACTION_TIMEOUT',
-    `transaction.timeout.ms is ${timeoutMs}; it must be from 1 to ${MAX_TIMEOUT}`,
+    `transaction.timeout.ms is ${timeoutMs}; it must be from 1 to ${most}`,
   );
 }
 

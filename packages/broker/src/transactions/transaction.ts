@@ -64,7 +64,7 @@ function isExhausted(epoch: number): boolean {
 
 /** InitProducerId will need a producer id that nobody had. */
 export function needsFreshId(current: Transaction | undefined): boolean {
-  return current === undefined || isExhausted(current.producerEpoch);
+  return current === undefined || (isAtRest(current.state) && isExhausted(current.producerEpoch));
 }
 
 /**
@@ -162,7 +162,11 @@ export function isPreparing(state: TransactionState): boolean {
 
 /** Without an open transaction and silent for long: the id may be forgotten. */
 export function isExpired(current: Transaction, before: number): boolean {
-  return current.state !== 'Ongoing' && !isPreparing(current.state) && current.updatedAt <= before;
+  return isAtRest(current.state) && current.updatedAt <= before;
+}
+
+function isAtRest(state: TransactionState): boolean {
+  return state !== 'Ongoing' && !isPreparing(state);
 }
 
 /** Why this producer may not write to a partition, if so. */

@@ -1,0 +1,63 @@
+import { errorNumber, LogError, type LogErrorCode } from '../errors.ts';
+import type { OffsetToCommit } from '../groups/requests.ts';
+import { OFFSETS_TOPIC } from '../log/data-directory.ts';
+import { TxnOffsetCommit } from '../protocol/messages/transactions.ts';
+import { handler } from '../server/handler.ts';
+
+/**
+ * TxnOffsetCommit, v0–4. Left out: v5, which adds the group to the transaction by itself (KIP-890), a feature that is
+ * not advertised, and v6, which names topics by id.
+ *
+ * The transaction must hold the group's offsets (AddOffsetsToTxn), as Kafka has it since 3.8. A topic or partition that
+ * does not exist is refused by itself; what the transaction or the group refuses is refused for all partitions.
+ */
+const OLD_LOADING_UNTIL = 1;
+
+export const txnOffsetCommit = handler(
+  TxnOffsetCommit,
+  async (request, { version, broker }) => {
+    const { transactionalId, producerId, producerEpoch, memberId, groupInstanceId, generationId } = request;
+    const offsets: OffsetToCommit[] = [];
+    const topics = request.topics.map(({ name: topic, partitions }) => ({
+      name: topic,
+      partitions: partitions.map((one) => {
+        const { partitionIndex: partition, committedOffset: offset, committedLeaderEpoch: leaderEpoch } = one;
+        const known = broker.log.catalog.find(topic)?.partitions[partition] !== undefined;
+        if (known) offsets.push({ topic, partition, offset, leaderEpoch, metadata: one.committedMetadata });
+        return { partition, known };
+      }),
+    }));
+    const refusal = broker.transactions.verify(transactionalId, producerId, producerEpoch, OFFSETS_TOPIC, 0);
+    if (refusal !== undefined) throw refused(transactionalId, refusal, version);
+    // In the same turn: when the transaction's end is decided, nothing comes after it.
+    const results = await broker.groups.transactionalOffsets.pend(
+      { producerId, producerEpoch },
+      { group: request.groupId, memberId, groupInstanceId, generationId, offsets },
+    );
+    const inOrder = results.values();
+    return {
+      throttleTimeMs: 0,
+      topics: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partition, known }) => ({
+          partitionIndex: partition,
+          errorCode: errorNumber(known ? inOrder.next().value?.error : 'UNKNOWN_TOPIC_OR_PARTITION'),
+        })),
+      })),
+    };
+  },
+  ({ topics }, errorCode) => ({
+    throttleTimeMs: 0,
+    topics: topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+    })),
+  }),
+);
+
+/** Clients take "busy with the transaction" for an end here, and "loading" for what it is: worth retrying. */
+function refused(transactionalId: string, refusal: LogErrorCode, version: number): LogError {
+  const retriable = version <= OLD_LOADING_UNTIL ? 'COORDINATOR_NOT_AVAILABLE' : 'COORDINATOR_LOAD_IN_PROGRESS';
+  const code = refusal === 'CONCURRENT_TRANSACTIONS' ? retriable : refusal;
+  return new LogError(code, `the transaction of '${transactionalId}' takes no offsets now: ${refusal}`);
+}
