@@ -303,6 +303,11 @@ export const ERROR_TABLE = {
     message: (group: string) =>
       `consumer group '${group}' has live members, so the brokers take no offsets from us: stop those consumers, or name another group in topicSpout`,
   },
+  MR_TOPICS_ELSEWHERE: {
+    retry: false,
+    message: (brokers: string) =>
+      `the topology that runs here has its topics at the brokers ${brokers}: look at them with Kafka's own tools or kcat; this command is for the log in the data directory`,
+  },
   MR_SOCKET_FOLDER: {
     retry: false,
     message: (folder: string) =>

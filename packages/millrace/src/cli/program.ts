@@ -58,11 +58,13 @@ function addRun(program: Command): void {
     ['millrace run src/detector.ts', 'TypeScript runs as it is, without a build'],
     ['millrace run src/detector.ts --set window=10s --set limits.z=2', 'config for t.config(schema)'],
     ['millrace run src/detector.ts --fresh --metrics-port 9100', 'from nothing, with metrics for Prometheus'],
+    ['millrace run src/detector.ts --brokers kafka-1:9092,kafka-2:9092', 'the same topology on Apache Kafka'],
   ])
     .option('--config <file>', 'JSON file with the config of the topology')
     .option('--set <key=value>', 'set one value of the config: JSON or text; may be repeated', collect)
     .addOption(dataOption('the data directory (default: .millrace beside the package.json nearest to the module)'))
     .option('--fresh', 'empty the data directory first: topics, offsets and ledger')
+    .option('--brokers <host:port,...>', 'Kafka brokers that hold the topics instead of the data directory', list)
     .addOption(
       new Option('--guarantee <guarantee>', 'what happens to a record when something fails')
         .choices(['at-most-once', 'at-least-once'])
@@ -89,7 +91,10 @@ function addNew(program: Command): void {
 }
 
 function addTopics(program: Command): void {
-  const topics = program.command('topics').description('list, make, describe, change and delete topics').exitOverride();
+  const topics = program
+    .command('topics')
+    .description('list, make, describe, change and delete topics of the log in the data directory')
+    .exitOverride();
   const sub = (signature: string, description: string, examples: Examples = []): Command =>
     command(topics, signature, description, examples).addOption(dataOption()).addOption(jsonOption());
   const load = () => import('./commands/topics-command.ts');
@@ -116,10 +121,15 @@ function addTopics(program: Command): void {
 }
 
 function addRecords(program: Command): void {
-  command(program, 'produce <topic>', 'write lines of standard input to a topic, one record each', [
-    ['echo \'{"device":"a","value":51}\' | millrace produce readings', 'one record'],
-    ['millrace produce readings --key-separator : < lines.txt', "lines like 'a:{…}': the key before the first colon"],
-  ])
+  command(
+    program,
+    'produce <topic>',
+    'write lines of standard input to a topic of the data directory, one record each',
+    [
+      ['echo \'{"device":"a","value":51}\' | millrace produce readings', 'one record'],
+      ['millrace produce readings --key-separator : < lines.txt', "lines like 'a:{…}': the key before the first colon"],
+    ],
+  )
     .option('--key-separator <text>', 'what stands between key and value on each line; without it records have no key')
     .option('--null <text>', 'a value that is this text becomes a record without a value')
     .option('--partition <number>', 'the partition to write to, instead of the one that the key decides', count0)
@@ -132,7 +142,7 @@ function addRecords(program: Command): void {
         await produceCommand(topic, options);
       }),
     );
-  command(program, 'consume <topic>', 'print the records of a topic, to its end or on and on', [
+  command(program, 'consume <topic>', 'print the records of a topic of the data directory, to its end or on and on', [
     ['millrace consume alerts', 'all that is there, one value per line'],
     ['millrace consume alerts --from 10m --follow', 'the last ten minutes, and what comes'],
     ["millrace consume readings --format '%p:%o %k %v\\n' --max 5", 'partition, offset, key and value of five records'],
@@ -262,6 +272,9 @@ function jsonOption(): Option {
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
+}
+function list(text: string): readonly string[] {
+  return text.split(',').map((item) => item.trim());
 }
 function count0(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be an integer of 0 or more.');

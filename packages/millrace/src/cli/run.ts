@@ -23,11 +23,12 @@ import {
 } from '../runtime/resources.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { embeddedTopicLog } from '../topic/embedded.ts';
-import { topicLog } from '../topic/topic-log.ts';
+import { type TopicLog, topicLog } from '../topic/topic-log.ts';
 import type { Built, Topology } from '../topology/topology.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { announceControl, awaitDataDirectory, defaultDataDirectory, socketPath } from './data-directory.ts';
 import { importTopology } from './load-module.ts';
+import { topicsElsewhere } from './methods/log-methods.ts';
 import { topologyMethods } from './methods/topology-methods.ts';
 import type { MetricsServer } from './metrics-server.ts';
 import type { Notices } from './notices.ts';
@@ -49,6 +50,8 @@ export interface RunOptions {
   readonly data?: string;
   /** Empty the data directory first. */
   readonly fresh?: boolean;
+  /** Kafka brokers, each `host:port`, that hold the topics instead of the data directory. Some of a cluster are enough. */
+  readonly brokers?: readonly string[];
   /** Default 'at-least-once'. */
   readonly guarantee?: Guarantee;
   /** Serve /metrics and /health on this port of 127.0.0.1; 0 takes any free one. */
@@ -135,7 +138,7 @@ async function runWithin(
   const onShed = ({ payloads, bytes }: { payloads: number; bytes: number }) =>
     notices.log('ledger', `is full: gave up the payloads of ${payloads} older entries (${bytes} bytes)`);
   const files = await openFiles(data, runtime, onShed);
-  const topics = embeddedTopicLog(files.log);
+  const topics = await openTopics(files, around);
   const { promise: readerGone, resolve: onGone } = Promise.withResolvers<void>();
   const resources = new Map<string, unknown>([
     [topicLog.name, topics],
@@ -147,7 +150,7 @@ async function runWithin(
     [screenResource.name, screen],
   ]);
   try {
-    sayStart(notices, built, data.path, guarantee);
+    sayStart(notices, built, data.path, guarantee, around.brokers);
     const { log } = notices;
     const engine = { runtime, ledger: files.ledger, resources, guarantee, freeze: false, encodeEdges: false, log };
     const running = await startTopology(built, engine);
@@ -163,20 +166,28 @@ async function runWithin(
   }
 }
 
+/** Where the topics are: at brokers, if some were named. Their client is loaded only then. */
+async function openTopics(files: Files, { brokers, runtime, notices }: Surroundings): Promise<TopicLog> {
+  if (brokers === undefined) return embeddedTopicLog(files.log);
+  const { kafkaTopicLog } = await import('../topic/kafka.ts');
+  return kafkaTopicLog({ brokers, clientId: 'millrace', runtime, log: (text) => notices.log('brokers', text) });
+}
+
 /** From the start to the end of a running topology: control and metrics around it. */
 async function follow(
   running: Running,
   built: Built,
   data: DataDirectory,
   files: Files,
-  { runtime, screen, notices, guarantee = 'at-least-once', metricsPort }: Surroundings,
+  { runtime, screen, notices, guarantee = 'at-least-once', metricsPort, brokers }: Surroundings,
 ): Promise<number> {
   let control: ControlServer | undefined;
   let metrics: MetricsServer | undefined;
   try {
     const own = { running, built, ledger: files.ledger, clock: runtime.clock, guarantee, data: data.path };
     const path = socketPath(data.path);
-    control = await serveControl(runtime.sockets, { path }, { ...files.methods, ...topologyMethods(own) });
+    const methods = { ...files.methods, ...(brokers ? topicsElsewhere(brokers) : {}), ...topologyMethods(own) };
+    control = await serveControl(runtime.sockets, { path }, methods);
     announceControl(data.path, path, running.name);
     if (metricsPort !== undefined) {
       const { serveMetrics } = await import('./metrics-server.ts');
@@ -200,7 +211,13 @@ async function follow(
   }
 }
 
-function sayStart(notices: Notices, built: Built, data: string, guarantee: Guarantee): void {
+function sayStart(
+  notices: Notices,
+  built: Built,
+  data: string,
+  guarantee: Guarantee,
+  brokers: readonly string[] | undefined,
+): void {
   const { name, components } = built.plan;
   const tasks = components.reduce((sum, { parallelism }) => sum + parallelism, 0);
   const isVolatile = [...built.components.values()].some(
@@ -209,9 +226,10 @@ function sayStart(notices: Notices, built: Built, data: string, guarantee: Guara
   );
   notices.say(
     'starting',
-    { topology: name, data, guarantee, pid: process.pid, volatileState: isVolatile },
+    { topology: name, data, ...(brokers ? { brokers } : {}), guarantee, pid: process.pid, volatileState: isVolatile },
     `topology   ${name} (${counted(components.length, 'component')}, ${counted(tasks, 'task')})`,
     `data       ${shortPath(data)}`,
+    ...(brokers ? [`topics     at the brokers ${brokers.join(', ')}`] : []),
     `guarantee  ${guarantee}`,
     ...(isVolatile
       ? ['state      in-memory state is volatile until checkpoints exist: windows and counters start empty']

@@ -1,5 +1,6 @@
 /** Topics and their records, over the log that this process has open. */
 import type { Log, LogRecord, Producer, ProducerRecord, TopicConfig } from '@millrace/broker';
+import { MillraceError } from '../../errors.ts';
 import type { ConsumedRecord, From, Methods, TopicDetails } from '../api.ts';
 import { fromBase64, toBase64 } from '../api.ts';
 import { consume } from './consume.ts';
@@ -75,6 +76,22 @@ export function logMethods(log: Log): Methods<LogMethod> {
       };
       return consume(log, wanted, (record, at) => item(dataOf(record, at)), signal);
     },
+  };
+}
+
+/** What answers beside a topology whose topics are at brokers: its data directory has none of them. */
+export function topicsElsewhere(brokers: readonly string[]): Methods<LogMethod> {
+  const refuse = (): never => {
+    throw new MillraceError('MR_TOPICS_ELSEWHERE', [brokers.join(', ')]);
+  };
+  return {
+    'topics.list': refuse,
+    'topics.describe': refuse,
+    'topics.create': refuse,
+    'topics.alter': refuse,
+    'topics.delete': refuse,
+    produce: refuse,
+    consume: refuse,
   };
 }
 

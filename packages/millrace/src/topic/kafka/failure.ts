@@ -73,8 +73,8 @@ export function answerOf(error: unknown): unknown {
  */
 export function sorted(thrown: unknown, address: string): Error {
   const all = [...chain(thrown as Thrown)];
-  const about = all.map(({ message }) => message).filter((message, i, before) => before.indexOf(message) === i);
-  const text = about.join(': ');
+  const about = all.filter((error) => !isWrapping(error)).map(({ message }) => message.replace(/\.$/, ''));
+  const text = [...new Set(about)].join(', ');
   if (all.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION') || /requires TLS|TLS handshake failed/.test(text))
     return new MillraceError('MR_BROKER_SECURITY', [address, text], thrown);
   if (all.some(({ code }) => code === 'PLT_KFK_UNSUPPORTED_API'))
@@ -86,7 +86,15 @@ export function sorted(thrown: unknown, address: string): Error {
 /** The error itself, then what it was made of, outermost first. */
 function* chain(error: Thrown): Generator<Thrown> {
   const inside = [...(error.errors ?? []), ...(error.cause instanceof Error ? [error.cause as Thrown] : [])];
-  // "Cannot connect to any broker" and "failed 2 times" say less than what they hold.
-  if (!(error.errors?.length && error.code === 'PLT_KFK_MULTIPLE') && error.message !== '') yield error;
+  yield error;
   for (const one of inside) yield* chain(one);
+}
+
+/** Says less than what is inside of it: "Cannot connect to any broker", "Connection to … failed". */
+function isWrapping({ errors, cause, message }: Thrown): boolean {
+  return (
+    message === '' ||
+    (errors !== undefined && errors.length > 0) ||
+    (cause instanceof Error && /^Connection to/.test(message))
+  );
 }
