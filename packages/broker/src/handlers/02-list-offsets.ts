@@ -55,6 +55,6 @@ function lookUp(
   if (timestamp === LATEST) return { timestamp: -1, offset: end };
   if (timestamp === EARLIEST || timestamp === EARLIEST_LOCAL) return { timestamp: -1, offset: partition.start };
   if (timestamp < 0 && timestamp !== MAX_TIMESTAMP) return { timestamp: -1, offset: -1 };
-  const found = timestamp === MAX_TIMESTAMP ? partition.latestByTime() : partition.firstSince(timestamp);
-  return found === undefined || found.offset >= end ? { timestamp: -1, offset: -1 } : found;
+  const found = timestamp === MAX_TIMESTAMP ? partition.latestByTime(end) : partition.firstSince(timestamp, end);
+  return found ?? { timestamp: -1, offset: -1 };
 }

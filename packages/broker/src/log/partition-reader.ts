@@ -97,13 +97,13 @@ export class PartitionReader {
     return { batches, size, nextOffset, aborted };
   }
 
-  /** The first offset below `limit` whose record is at or after `timestamp`; `limit` when there is none. */
-  offsetForTime(timestamp: number, limit: number): number {
+  /** The first record below `limit` that is at or after `timestamp`. */
+  firstSince(timestamp: number, limit: number): { offset: number; timestamp: number } | undefined {
     for (const segment of this.segments) {
       if (segment.maxTimestamp < timestamp) continue;
       let offset = Math.max(this.partition.start, segment.base + segment.index.offsetForTime(timestamp));
       while (offset < limit) {
-        let found: number | undefined;
+        let found: LogRecord | undefined;
         let next = limit;
         this.batches.eachBatch(offset, TIME_CHUNK, (bytes, at) => {
           if (baseOffsetOf(bytes, at) >= limit) return false;
@@ -111,14 +111,21 @@ export class PartitionReader {
           if (maxTimestampOf(bytes, at) < timestamp) return true;
           const records: LogRecord[] = [];
           decodeRecords(bytes, at, offset, records);
-          found = records.find((record) => record.timestamp >= timestamp)?.offset;
+          found = records.find((record) => record.timestamp >= timestamp);
           return found === undefined;
         });
-        if (found !== undefined) return found;
+        if (found !== undefined) return { offset: found.offset, timestamp: found.timestamp };
         offset = next;
       }
     }
-    return limit;
+    return undefined;
+  }
+
+  /** The first of the records below `limit` with the greatest timestamp. */
+  latestByTime(limit: number): { offset: number; timestamp: number } | undefined {
+    let greatest = -1;
+    for (const { maxTimestamp } of this.segments) greatest = Math.max(greatest, maxTimestamp);
+    return greatest < 0 ? undefined : this.firstSince(greatest, limit);
   }
 
   expectIn(offset: number, least: number, most: number): void {

@@ -387,7 +387,17 @@ export class Partition implements Flushable {
 
   /** The first offset whose record is at or after `timestamp`; the last stable offset when there is none. */
   offsetForTime(timestamp: number): number {
-    return this.reads.offsetForTime(timestamp, this.lastStableOffset);
+    return this.firstSince(timestamp, this.lastStableOffset)?.offset ?? this.lastStableOffset;
+  }
+
+  /** The first record before `limit` that is at or after `timestamp`. */
+  firstSince(timestamp: number, limit: number): { offset: number; timestamp: number } | undefined {
+    return this.reads.firstSince(timestamp, limit);
+  }
+
+  /** The first of the records before `limit` that have the greatest timestamp. */
+  latestByTime(limit: number): { offset: number; timestamp: number } | undefined {
+    return this.reads.latestByTime(limit);
   }
 
   private corrupt(offset: number, what: string): LogError {
