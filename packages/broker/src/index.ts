@@ -19,3 +19,5 @@ export { lockDirectory } from './log/directory-lock.ts';
 export { fileStorage } from './log/file-storage.ts';
 export { openLog } from './log/log.ts';
 export type { Storage, StorageFile } from './log/storage.ts';
+export { Broker, type BrokerOptions } from './server/broker.ts';
+export type { BrokerSettings } from './server/settings.ts';

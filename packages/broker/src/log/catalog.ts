@@ -141,6 +141,12 @@ export class Catalog {
   }
 
   async create(name: string, partitions: number, config: Partial<TopicConfig>): Promise<Topic> {
+    this.expectCreatable(name, partitions, config);
+    return this.directory.commit.exclusively(() => this.createInLine(name, partitions, { ...config }));
+  }
+
+  /** Throws what `create` would, as far as can be said beforehand. */
+  expectCreatable(name: string, partitions: number, config: Partial<TopicConfig>): void {
     checkName(name);
     if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
       throw new LogError(
@@ -150,7 +156,6 @@ export class Catalog {
     }
     configWith(defaultConfig, config);
     this.expectNew(name);
-    return this.directory.commit.exclusively(() => this.createInLine(name, partitions, { ...config }));
   }
 
   async alter(name: string, changes: Partial<TopicConfig>): Promise<Topic> {

@@ -1,9 +1,63 @@
 import { produce } from '../handlers/00-produce.ts';
 import { fetch } from '../handlers/01-fetch.ts';
 import { listOffsets } from '../handlers/02-list-offsets.ts';
+import { metadata } from '../handlers/03-metadata.ts';
+import { offsetCommit } from '../handlers/08-offset-commit.ts';
+import { offsetFetch } from '../handlers/09-offset-fetch.ts';
+import { findCoordinator } from '../handlers/10-find-coordinator.ts';
+import { joinGroup } from '../handlers/11-join-group.ts';
+import { heartbeat } from '../handlers/12-heartbeat.ts';
+import { leaveGroup } from '../handlers/13-leave-group.ts';
+import { syncGroup } from '../handlers/14-sync-group.ts';
+import { describeGroups } from '../handlers/15-describe-groups.ts';
+import { listGroups } from '../handlers/16-list-groups.ts';
 import { apiVersions } from '../handlers/18-api-versions.ts';
+import { createTopics } from '../handlers/19-create-topics.ts';
+import { deleteTopics } from '../handlers/20-delete-topics.ts';
+import { initProducerId } from '../handlers/22-init-producer-id.ts';
 import { offsetForLeaderEpoch } from '../handlers/23-offset-for-leader-epoch.ts';
+import { addPartitionsToTxn } from '../handlers/24-add-partitions-to-txn.ts';
+import { addOffsetsToTxn } from '../handlers/25-add-offsets-to-txn.ts';
+import { endTxn } from '../handlers/26-end-txn.ts';
+import { writeTxnMarkers } from '../handlers/27-write-txn-markers.ts';
+import { txnOffsetCommit } from '../handlers/28-txn-offset-commit.ts';
+import { deleteGroups } from '../handlers/42-delete-groups.ts';
+import { offsetDelete } from '../handlers/47-offset-delete.ts';
+import { describeCluster } from '../handlers/60-describe-cluster.ts';
+import { describeProducers } from '../handlers/61-describe-producers.ts';
+import { describeTransactions } from '../handlers/65-describe-transactions.ts';
+import { listTransactions } from '../handlers/66-list-transactions.ts';
 import type { Handler } from './handler.ts';
 
-/** Every API that is served. */
-export const handlers: readonly Handler[] = [produce, fetch, listOffsets, apiVersions, offsetForLeaderEpoch];
+/** Every API that is served, by key. */
+export const handlers: readonly Handler[] = [
+  produce,
+  fetch,
+  listOffsets,
+  metadata,
+  offsetCommit,
+  offsetFetch,
+  findCoordinator,
+  joinGroup,
+  heartbeat,
+  leaveGroup,
+  syncGroup,
+  describeGroups,
+  listGroups,
+  apiVersions,
+  createTopics,
+  deleteTopics,
+  initProducerId,
+  offsetForLeaderEpoch,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  writeTxnMarkers,
+  txnOffsetCommit,
+  deleteGroups,
+  offsetDelete,
+  describeCluster,
+  describeProducers,
+  describeTransactions,
+  listTransactions,
+];

@@ -1,7 +1,7 @@
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../log/clock.ts';
 import type { DirectoryLog } from '../log/log.ts';
-import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import { openTransactions } from '../transactions/open-transactions.ts';
 import { Budget } from './budget.ts';
 import { Connection, type Serving, type Wire } from './connection.ts';
 import { FetchSessions } from './fetch-sessions.ts';
@@ -42,7 +42,7 @@ export class ProtocolServer {
 
   static async open({ log, clock, random, settings, say }: ProtocolServerOptions): Promise<ProtocolServer> {
     const groups = await GroupCoordinator.open({ log, clock, random, settings });
-    const transactions = await TransactionCoordinator.open({ log, groups, clock, settings });
+    const transactions = await openTransactions({ log, clock, settings });
     return new ProtocolServer({
       log,
       groups,
