@@ -50,7 +50,7 @@ export class ProducerSnapshots {
     this.unsynced.push(offset);
   }
 
-  /** Makes the newest one up to the offset `known` durable, and lets those go that it replaces. */
+  /** Makes the newest one up to the offset `known` durable. */
   async sync(commit: GroupCommit, known: number): Promise<void> {
     const newest = this.unsynced.findLast((offset) => offset <= known);
     if (newest === undefined) return;
@@ -62,8 +62,13 @@ export class ProducerSnapshots {
     } finally {
       file.close();
     }
-    const durable = this.offsets.filter((offset) => offset <= newest);
-    for (const old of durable.slice(0, -KEPT)) this.remove(old);
+  }
+
+  /** Lets the old ones go. No mark that a crash may bring back says less than `known`. */
+  prune(known: number): void {
+    if (this.offsets.length <= KEPT) return;
+    const counted = this.offsets.filter((offset) => offset <= known);
+    for (const old of counted.slice(0, -KEPT)) this.remove(old);
   }
 
   /** After a crash nobody knows of which batches those behind the last one that counts tell. */
