@@ -1,4 +1,4 @@
-/** `@millrace/broker`: the embedded, durable, Kafka-compatible log, used in process. */
+/** `@millrace/broker`: a single-node Kafka in this process, and the durable log under it, useful alone. */
 export { LogError, type LogErrorCode } from './errors.ts';
 export type {
   GroupLag,
@@ -18,6 +18,9 @@ export { type Clock, systemClock } from './log/clock.ts';
 export { lockDirectory } from './log/directory-lock.ts';
 export { fileStorage } from './log/file-storage.ts';
 export { openLog } from './log/log.ts';
+export { partitionForKey } from './log/partitioner.ts';
 export type { Storage, StorageFile } from './log/storage.ts';
+export { Broker, type BrokerOptions } from './server/broker.ts';
+export type { BrokerSettings } from './server/settings.ts';
 export { Broker, type BrokerOptions } from './server/broker.ts';
 export type { BrokerSettings } from './server/settings.ts';

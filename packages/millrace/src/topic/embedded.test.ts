@@ -55,10 +55,13 @@ async function backend(): Promise<Backend> {
       return embeddedTopicLog(temporary.log);
     },
     close: temporary.close,
-    async expire(topic) {
-      // Two looks: the first may find the newest segment still in use.
-      for (let look = 0; look < 2; look++) temporary.move(2 * 3_600_000);
-      while (temporary.log.offsets(topic, 0).earliest === 0) await new Promise((resolve) => setImmediate(resolve));
+    expire: {
+      config: { 'segment.bytes': 2_000, 'retention.ms': 3_600_000 },
+      async records(topic) {
+        // Two looks: the first may find the newest segment still in use.
+        for (let look = 0; look < 2; look++) temporary.move(2 * 3_600_000);
+        while (temporary.log.offsets(topic, 0).earliest === 0) await new Promise((resolve) => setImmediate(resolve));
+      },
     },
   };
 }

@@ -7,13 +7,14 @@ const backend = (log: MemoryTopicLog): Backend => ({
   log: {
     ...log,
     produce: async (topic, records) => {
-      if (records.some(({ value }) => value && value.byteLength > 2_000)) throw new Error('too large');
+      if (topic === 'suite.done' && records.some(({ value }) => value && value.byteLength > 2_000))
+        throw new Error('too large');
       await log.produce(topic, records);
     },
   },
   reopen: async () => log,
   close: async () => {},
-  expire: async (topic) => log.trim(topic, 0, 5),
+  expire: { records: async (topic) => log.trim(topic, 0, 5) },
 });
 
 topicLogSuite('a log in memory', async () => backend(memoryTopicLog()));

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { TopicConfig } from '@millrace/broker';
 import type { NewRecord, PartitionReader, TopicLog, TopicRecord } from './topic-log.ts';
 
 export interface Backend {
@@ -12,8 +13,12 @@ export interface Backend {
   /** Another view of the same log, as after a restart of what stands on it. */
   reopen(): Promise<TopicLog>;
   close(): Promise<void>;
-  /** Makes the records below some offset of partition 0 go, as retention does; a reason where that cannot be done. */
-  readonly expire: ((topic: string) => Promise<void>) | { readonly skip: string };
+  readonly expire: {
+    /** What a topic is made with whose records are to go. */
+    readonly config?: Partial<TopicConfig>;
+    /** Makes the records below some offset of partition 0 go, as retention does. */
+    readonly records: (topic: string) => Promise<void>;
+  };
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -166,6 +171,32 @@ export function topicLogSuite(name: string, open: () => Promise<Backend>): void 
       const order = [0, 1, 2].flatMap((call) => [0, 8, 16, 24, 32].map((i) => `${call}:${i}`));
       assert.deepEqual(seen.get('key 0')!.values, order);
     });
+    withLog('carries records of very different sizes and times', async (log) => {
+      await log.ensureTopic({ name: 'suite.sizes' });
+      const sizes = [1, 900_000, 0, 700_000, 100, 600_000, 3];
+      const times = [5, 1_700_000_000_000, 0, 4_000_000_000, 1_700_000_000_001, 2 ** 31, 2 ** 31 + 5];
+      const records = sizes.map((size, i) => record('x'.repeat(size), { timestamp: times[i]! }));
+      await log.produce('suite.sizes', records);
+      const back = await readAll(log, 'suite.sizes', 0, 0, sizes.length);
+      assert.deepEqual(
+        back.records.map(({ value, timestamp }) => [value?.byteLength, timestamp]),
+        sizes.map((size, i) => [size, times[i]]),
+      );
+    });
+    withLog('serves many partitions at once, each with its own records', async (log) => {
+      const partitions = 48;
+      await log.ensureTopic({ name: 'suite.many', partitions });
+      const keys = Array.from({ length: 2_000 }, (_, i) => `key ${i}`);
+      await log.produce(
+        'suite.many',
+        keys.map((key) => record(`of ${key}`, { key: bytes(key) })),
+      );
+      const ends = await log.offsets('suite.many', 'latest');
+      const all = await Promise.all(ends.map((end, partition) => readAll(log, 'suite.many', partition, 0, end)));
+      const seen = all.flatMap(({ records }) => records.map(({ key, value }) => [text(key), text(value)]));
+      assert.deepEqual(new Map(seen as [string, string][]), new Map(keys.map((key) => [key, `of ${key}`])));
+      assert.equal(seen.length, keys.length);
+    });
     withLog('resolves when the records can be read, and rejects what it does not take', async (log) => {
       await log.ensureTopic({ name: 'suite.done', config: { 'max.message.bytes': 2_000 } });
       await log.produce('suite.done', [record('here')]);
@@ -242,23 +273,15 @@ export function topicLogSuite(name: string, open: () => Promise<Backend>): void 
       const range = await outOfRange(log, 'suite.beyond', 7);
       assert.deepEqual(range, { offset: 7, earliest: 0, latest: 2 });
     });
-    test('reports an offset that retention took', async (t) => {
-      const backend = await open();
-      try {
-        if (typeof backend.expire !== 'function') return t.skip(backend.expire.skip);
-        const { log } = backend;
-        await log.ensureTopic({ name: 'suite.expired', config: { 'segment.bytes': 2_000, 'retention.ms': 3_600_000 } });
-        for (let i = 0; i < 20; i++) await log.produce('suite.expired', [record('x'.repeat(500), { timestamp: 0 })]);
-        await backend.expire('suite.expired');
-        const [earliest = 0] = await log.offsets('suite.expired', 'earliest');
-        assert.ok(earliest > 0, 'nothing was removed');
-        const range = await outOfRange(log, 'suite.expired', 0);
-        assert.equal(range.offset, 0);
-        assert.equal(range.earliest, earliest);
-      } finally {
-        await backend.log.close();
-        await backend.close();
-      }
+    withLog('reports an offset that retention took', async (log, { expire }) => {
+      await log.ensureTopic({ name: 'suite.expired', config: expire.config ?? {} });
+      for (let i = 0; i < 20; i++) await log.produce('suite.expired', [record('x'.repeat(500), { timestamp: 0 })]);
+      await expire.records('suite.expired');
+      const [earliest = 0] = await log.offsets('suite.expired', 'earliest');
+      assert.ok(earliest > 0, 'nothing was removed');
+      const range = await outOfRange(log, 'suite.expired', 0);
+      assert.equal(range.offset, 0);
+      assert.equal(range.earliest, earliest);
     });
   });
 

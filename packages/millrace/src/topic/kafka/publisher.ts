@@ -5,7 +5,8 @@
  * refuses, and starts a new sequence for them: the order is lost. Here a partition has one batch under way, and those of
  * many partitions share a request. What waits meanwhile makes up the next batch, so batches grow with the load.
  */
-import { type MessageRecord, murmur2, NumericMap } from '@platformatic/kafka';
+import { partitionForKey } from '@millrace/broker';
+import { type MessageRecord, NumericMap } from '@platformatic/kafka';
 import { MillraceError } from '../../errors.ts';
 import type { NewRecord, TopicHeader } from '../topic-log.ts';
 import type { Cluster } from './cluster.ts';
@@ -89,7 +90,7 @@ export class Publisher {
   }
 
   #partitionOf(topic: string, { key, value }: NewRecord, partitions: number): number {
-    if (key !== null) return (murmur2(bufferOf(key)) & 0x7fffffff) % partitions;
+    if (key !== null) return partitionForKey(key, partitions);
     const sticky = this.#sticky.get(topic) ?? {
       partition: Math.floor(this.#cluster.runtime.random() * partitions),
       bytes: 0,
