@@ -247,3 +247,16 @@ test('a lost or damaged snapshot is made good from what was written', async () =
     assert.ok(listed().length <= 3, `then they go; there are ${listed()}`);
   }
 });
+
+test('without a snapshot all is walked, and not only the end of a large segment', async () => {
+  const { partition, storage, log } = await opened({ 'max.message.bytes': 20_000_000 });
+  await durable(partition, partition.appendFromClient(batchOf(['a'], { producerId: 5 })));
+  const large = batchOf(['x'.repeat(17_000_000)]);
+  for (let n = 0; n < 4; n++) partition.appendFromClient(Buffer.from(large));
+  await durable(partition, partition.appendFromClient(batchOf(['b'], { producerId: 6 })));
+  await log.close();
+  for (const name of storage.list('/data/t-0')) if (name.endsWith('.snapshot')) storage.remove(`/data/t-0/${name}`);
+  const again = await reopened(storage);
+  assert.equal(again.partition.appendFromClient(batchOf(['b'], { producerId: 6 })).baseOffset, 5);
+  assert.equal(again.partition.appendFromClient(batchOf(['a'], { producerId: 5 })).baseOffset, 0);
+});
