@@ -2,7 +2,14 @@ import type { LogError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import type { Storage } from './storage.ts';
 
-/** The log's public contract, in types. Offsets, timestamps (wall ms) and sizes (bytes) are integers below 2^53. */
+/**
+ * The log's public contract, in types. Offsets, timestamps (wall ms) and sizes (bytes) are integers below 2^53.
+ *
+ * Its readers see what is committed, as Kafka's do with isolation.level=read_committed: no record of an aborted
+ * transaction, and none from where one is open on. So `latest`, everywhere here, is the last stable offset: where the
+ * first open transaction begins, and without one the end of what is durable (Kafka's high watermark). Clients of other
+ * isolation read on to the high watermark over the network.
+ */
 
 export interface LogOptions {
   /** Made if it is missing; owned by one process at a time. */
@@ -119,6 +126,7 @@ export interface TopicConfig {
 export interface PartitionDescription {
   readonly partition: number;
   readonly earliest: number;
+  /** The last stable offset: see above. */
   readonly latest: number;
   readonly bytes: number;
   /** Why this partition refuses writes, when it does. */
@@ -156,8 +164,10 @@ export interface Log {
   producer(options?: ProducerOptions): Producer;
 
   /**
-   * Records from `offset` on, readable now; none at the end. Gives whole batches, as many as fit in `maxBytes`
-   * (1 MiB by default), and always at least one. Throws OFFSET_OUT_OF_RANGE outside [earliest, latest].
+   * Committed records from `offset` on, readable now; none when none is left before `latest`. Gives whole batches, as
+   * many as fit in `maxBytes` (1 MiB by default), and always at least one. Offsets may have gaps, and `nextOffset` is
+   * where to go on: markers take offsets, and so did what was aborted or compacted. Throws OFFSET_OUT_OF_RANGE before
+   * `earliest` and behind what is durable.
    */
   read(
     topic: string,
@@ -168,7 +178,7 @@ export interface Log {
   offsets(topic: string, partition: number): { readonly earliest: number; readonly latest: number };
   /** The first offset whose record is at or after `timestamp`; latest when there is none. */
   offsetForTime(topic: string, partition: number, timestamp: number): number;
-  /** Calls `listener` whenever new records became readable, until the returned function is called. */
+  /** Calls `listener` whenever more became durable, or readable as a transaction ended, until the function it gives is called. */
   onAppend(topic: string, partition: number, listener: () => void): () => void;
 
   /** All of them together, or none; durable when it resolves. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LogErrorCode } from '../errors.ts';
 import { batchOf, durable, NOW, opened, reopened, type Sent, valuesIn } from './client.fixture.ts';
+import { openDirectoryLog } from './log.ts';
 import type { Partition } from './partition.ts';
 import { headerOf, setChecksum } from './record-batch.ts';
 
@@ -248,15 +252,24 @@ test('a lost or damaged snapshot is made good from what was written', async () =
   }
 });
 
-test('without a snapshot all is walked, and not only the end of a large segment', async () => {
-  const { partition, storage, log } = await opened({ 'max.message.bytes': 20_000_000 });
-  await durable(partition, partition.appendFromClient(batchOf(['a'], { producerId: 5 })));
-  const large = batchOf(['x'.repeat(17_000_000)]);
+test('without a snapshot all is walked, and not only the end of a large segment', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-walk-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const log = await openDirectoryLog({ directory });
+  await log.createTopic('t', { config: { 'max.message.bytes': 20_000_000 } });
+  const partition = log.catalog.topic('t').partitions[0]!;
+  const timestamp = Date.now();
+  partition.appendFromClient(batchOf(['a'], { producerId: 5, timestamp }));
+  const large = batchOf(['x'.repeat(17_000_000)], { timestamp });
   for (let n = 0; n < 4; n++) partition.appendFromClient(Buffer.from(large));
-  await durable(partition, partition.appendFromClient(batchOf(['b'], { producerId: 6 })));
+  await durable(partition, partition.appendFromClient(batchOf(['b'], { producerId: 6, timestamp })));
   await log.close();
-  for (const name of storage.list('/data/t-0')) if (name.endsWith('.snapshot')) storage.remove(`/data/t-0/${name}`);
-  const again = await reopened(storage);
-  assert.equal(again.partition.appendFromClient(batchOf(['b'], { producerId: 6 })).baseOffset, 5);
-  assert.equal(again.partition.appendFromClient(batchOf(['a'], { producerId: 5 })).baseOffset, 0);
+  const snapshots = readdirSync(join(directory, 't-0')).filter((name) => name.endsWith('.snapshot'));
+  assert.equal(snapshots.length, 1);
+  for (const name of snapshots) rmSync(join(directory, 't-0', name));
+  const again = await openDirectoryLog({ directory });
+  const found = again.catalog.topic('t').partitions[0]!;
+  assert.equal(found.appendFromClient(batchOf(['b'], { producerId: 6, timestamp })).baseOffset, 5);
+  assert.equal(found.appendFromClient(batchOf(['a'], { producerId: 5, timestamp })).baseOffset, 0);
+  await again.close();
 });
