@@ -157,7 +157,7 @@ for name, assignor in (
     ("sticky", StickyPartitionAssignor),
 ):
 
-    @check(f"groups/{name}: a second member comes, the first leaves")
+    @check(f"groups/{name}, a second member comes, the first leaves")
     async def _(name=name, assignor=assignor):
         topic, group = await make(name, 4), own(name)
         first = await member(group, topic, partition_assignment_strategy=[assignor])
@@ -192,7 +192,7 @@ async def _():
     await second.stop()
 
 
-@check("admin/topics: created, described, grown, deleted")
+@check("admin/topics, created, described, grown, deleted")
 async def _():
     topic = await make("described", 2, {"retention.ms": "3600000"})
     async with admin() as client:
@@ -221,7 +221,7 @@ async def _():
     equal(values(await everything(topic)), [b"%d" % i for i in range(4, 10)], "what was read")
 
 
-@check("admin/groups: listed, described, their offsets")
+@check("admin/groups, listed, described, their offsets")
 async def _():
     topic, group = await make("grouped", 2), own("grouped")
     zero = TopicPartition(topic, 0)

@@ -204,7 +204,7 @@ def settled(members, count):
 
 for assignor in ("range", "roundrobin", "cooperative-sticky"):
 
-    @check(f"groups/{assignor}: a second member comes, the first leaves")
+    @check(f"groups/{assignor}, a second member comes, the first leaves")
     def _(assignor=assignor):
         topic, group = make(assignor, 4), own(assignor)
         strategy = {"partition_assignment_strategy": assignor}
@@ -275,7 +275,7 @@ def _():
     refused("TOPIC_EXCEPTION", lambda: done(admin.create_topics([NewTopic("not/a/name", 1, 1)])))
 
 
-@check("admin/configs: created, altered one by one, described")
+@check("admin/configs, created, altered one by one, described")
 def _():
     topic = make("configured", 1, {"retention.ms": "3600000"})
 
@@ -317,7 +317,7 @@ def _():
     refused("OFFSET_OUT_OF_RANGE", lambda: done(admin.delete_records([TopicPartition(topic, 0, 99)])))
 
 
-@check("admin/groups: listed, described, offsets altered, deleted")
+@check("admin/groups, listed, described, offsets altered, deleted")
 def _():
     topic, group = make("grouped", 2), own("grouped")
     member = Member(group, topic, client_id="judged")

@@ -244,7 +244,7 @@ class Judge {
   static void groups() {
     var assignors = Map.of("range", RangeAssignor.class, "roundrobin", RoundRobinAssignor.class, "sticky", StickyAssignor.class, "cooperative-sticky", CooperativeStickyAssignor.class);
     for (String name : new TreeSet<>(assignors.keySet()))
-      check("groups/" + name + ": a second member comes, the first leaves", () -> {
+      check("groups/" + name + ", a second member comes, the first leaves", () -> {
         String topic = make(name, 4), group = own(name), strategy = assignors.get(name).getName();
         Member first = new Member(group, topic, "partition.assignment.strategy", strategy);
         settled(4, first);
@@ -304,7 +304,7 @@ class Judge {
       done(admin.createTopics(List.of(new NewTopic(own("dry"), 1, (short) 1)), new CreateTopicsOptions().validateOnly(true)).all());
       equal(done(admin.listTopics().names()).contains(own("dry")), false, "a topic only validated is listed");
     });
-    check("admin/configs: created, altered one by one, described", () -> {
+    check("admin/configs, created, altered one by one, described", () -> {
       String topic = make("configured", 1, "retention.ms", "3600000");
       var resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
       var compact = new AlterConfigOp(new ConfigEntry("cleanup.policy", "compact"), AlterConfigOp.OpType.SET);
@@ -336,7 +336,7 @@ class Judge {
       equal(values(everything(topic, 1)), numbers(10).subList(4, 10), "what was read");
       refused(org.apache.kafka.common.errors.OffsetOutOfRangeException.class, () -> done(admin.deleteRecords(Map.of(zero, RecordsToDelete.beforeOffset(99))).all()));
     });
-    check("admin/groups: listed, described, offsets altered, members removed, deleted", () -> {
+    check("admin/groups, listed, described, offsets altered, members removed, deleted", () -> {
       String topic = make("grouped", 2), group = own("grouped");
       var zero = new TopicPartition(topic, 0);
       Member member = new Member(group, topic, "client.id", "judged");

@@ -160,7 +160,7 @@ for name, assignor in (
     ("cooperative-sticky", CooperativeStickyAssignor),
 ):
 
-    @check(f"groups/{name}: a second member comes, the first leaves")
+    @check(f"groups/{name}, a second member comes, the first leaves")
     def _(name=name, assignor=assignor):
         topic, group = make(name, 4), own(name)
         first = Member(group, topic, partition_assignment_strategy=[assignor])
@@ -223,7 +223,7 @@ def _():
     equal(by_id["name"], topic, "the topic by its id")
 
 
-@check("admin/configs: created, altered one by one, described, reset")
+@check("admin/configs, created, altered one by one, described, reset")
 def _():
     topic = make("configured", 1, {"retention.ms": "3600000"})
 
@@ -259,7 +259,7 @@ def _():
     equal(values(everything(topic)), [b"%d" % i for i in range(4, 10)], "what was read")
 
 
-@check("admin/groups: listed, described, offsets altered, deleted")
+@check("admin/groups, listed, described, offsets altered, deleted")
 def _():
     topic, group = make("grouped", 2), own("grouped")
     member = Member(group, topic, client_id="judged")

@@ -142,7 +142,7 @@ await check('compression/gzip', async () => {
 
 for (const codec of ['snappy', 'lz4', 'zstd']) skip(`compression/${codec}`, 'KafkaJS has it by further packages only');
 
-await check('groups/range: a second member comes, the first leaves', async () => {
+await check('groups/range, a second member comes, the first leaves', async () => {
   const topic = await make('shared', 4);
   const group = own('shared');
   const first = await member(group, topic);
@@ -199,7 +199,7 @@ await check('admin/create, list and describe topics', async () => {
   await refused('INVALID_REPLICATION_FACTOR', () => admin.createTopics(three));
 });
 
-await check('admin/configs: created, described, altered', async () => {
+await check('admin/configs, created, described, altered', async () => {
   const topic = await make('configured', 1, { configEntries: [{ name: 'retention.ms', value: '3600000' }] });
   const resource = { type: 2, name: topic };
   const described = async (name: string) => {
@@ -234,7 +234,7 @@ await check('admin/records are deleted up to an offset', async () => {
   equal(values(await everything(topic, 6)), numbers(10).slice(4), 'what was read');
 });
 
-await check('admin/groups: listed, described, offsets altered, deleted', async () => {
+await check('admin/groups, listed, described, offsets altered, deleted', async () => {
   const topic = await make('grouped', 2);
   const group = own('grouped');
   const one = await member(group, topic);

@@ -79,16 +79,21 @@ interface RunOptions {
   readonly within?: number;
 }
 
-/** Runs a class of Apache Kafka to its end, or a single `.java` file of ours; throws only when it is stuck. */
-export function runJava(parts: Parts, main: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+/** The command line that runs a class of Apache Kafka, or a single `.java` file of ours. */
+export function javaCommand(parts: Parts, main: string, args: readonly string[]): [string, ...string[]] {
+  // The first compiler is enough for what lives some seconds, and leaves the cores to the broker.
+  const flags = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx256m'];
+  return ['java', ...flags, '-Dorg.slf4j.simpleLogger.defaultLogLevel=error', '-cp', classPath(parts), main, ...args];
+}
+
+/** Runs one of Apache Kafka's tools to its end; throws only when it is stuck. */
+export function runTool(main: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const { input = '', within = 60_000 } = options;
-  const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error';
-  // The first compiler is enough for what lives a second, and leaves the cores to the broker.
-  const command = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', '-Xmx256m', quiet];
+  const [java, ...rest] = javaCommand('tools', main, args);
   return new Promise((resolve, reject) => {
     const child = execFile(
-      'java',
-      [...command, '-cp', classPath(parts), main, ...args],
+      java,
+      rest,
       { timeout: within, killSignal: 'SIGKILL', maxBuffer: 1 << 28 },
       (_error, stdout, stderr) => {
         if (child.signalCode === 'SIGKILL')
