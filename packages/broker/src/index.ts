@@ -20,5 +20,5 @@ export { fileStorage } from './log/file-storage.ts';
 export { openLog } from './log/log.ts';
 export { partitionForKey } from './log/partitioner.ts';
 export type { Storage, StorageFile } from './log/storage.ts';
-export { Broker, Broker, type BrokerOptions, type BrokerOptions } from './server/broker.ts';
-export type { BrokerSettings, BrokerSettings } from './server/settings.ts';
+export { Broker, type BrokerOptions } from './server/broker.ts';
+export type { BrokerSettings } from './server/settings.ts';
