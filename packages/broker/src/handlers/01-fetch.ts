@@ -128,13 +128,13 @@ function moreOrLate(session: FetchSession, round: Round, request: Request, ms: n
   const { broker, client } = call;
   const { promise, resolve } = Promise.withResolvers<void>();
   const partitions = [...session.partitions.values()].map((one) => partitionOf(broker.log, one));
-  const before = partitions.map(({ bytes }) => bytes);
+  const before = partitions.map(({ readableBytes }) => readableBytes);
   const missing = request.minBytes - round.bytes;
   const arrived = () => {
-    // What becomes readable by a marker was counted when it was appended.
+    // What a marker lets a reader of committed records see was readable before.
     if (missing > 1 && request.isolationLevel !== READ_COMMITTED) {
       let sum = 0;
-      for (const [n, partition] of partitions.entries()) sum += partition.bytes - before[n]!;
+      for (const [n, partition] of partitions.entries()) sum += partition.readableBytes - before[n]!;
       if (sum < missing) return;
     }
     resolve();

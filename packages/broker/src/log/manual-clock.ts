@@ -19,6 +19,11 @@ export class ManualClock implements Clock {
     return () => void this.timers.delete(timer);
   }
 
+  /** Whether a timer is set for exactly so long from now. */
+  waiting(ms: number): boolean {
+    return [...this.timers].some(({ at }) => at === this.time + ms);
+  }
+
   /** Fires what is due on the way, in order. */
   advance(ms: number): void {
     const end = this.time + ms;

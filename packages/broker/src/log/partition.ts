@@ -1,4 +1,5 @@
 import { LogError } from '../errors.ts';
+import type { AbortedTransaction } from './aborted-transactions.ts';
 import type { LogRecord, TopicConfig } from './api.ts';
 import { BatchReader } from './batch-reader.ts';
 import { clientFaultOf } from './batch-validation.ts';
@@ -8,10 +9,11 @@ import { writeInt64 } from './int64.ts';
 import { PartitionReader, type ReadBatches, type ReadOptions } from './partition-reader.ts';
 import type { ProducerSnapshots } from './producer-snapshots.ts';
 import type { ProducerDescription, ProducerFault, ProducerStates } from './producer-state.ts';
-import { lastOffsetDeltaOf, producerOf, stampAppendTime } from './record-batch.ts';
+import { lastOffsetDeltaOf, maxTimestampOf, producerOf, stampAppendTime } from './record-batch.ts';
 import type { Cell, RecoveryPoints } from './recovery-points.ts';
 import { Segment, type SegmentPlace } from './segment.ts';
 import { isSystemError } from './storage.ts';
+import { segmentAge } from './topic-config.ts';
 import { type Marker, markerBatch } from './transaction-marker.ts';
 
 /**
@@ -96,6 +98,11 @@ export class Partition implements Flushable {
   private deleted = false;
   private compacted: number;
   private clean: boolean;
+  private rewriting = false;
+  /** From here on compaction has not looked. */
+  firstDirty: number;
+  /** Files were left half exchanged; the next open puts that right. */
+  compactionFailed = false;
   start: number;
   lastStableOffset: number;
   highWatermark: number;
@@ -126,6 +133,7 @@ export class Partition implements Flushable {
     this.indexed = state.indexed;
     this.compacted = state.compacted;
     this.clean = state.clean;
+    this.firstDirty = state.clean ? state.compacted : state.start;
     this.error = state.error;
     this.lastStableOffset = this.stableOffset();
   }
@@ -133,6 +141,13 @@ export class Partition implements Flushable {
   get bytes(): number {
     let sum = 0;
     for (const segment of this.segments) sum += segment.size;
+    return sum;
+  }
+
+  /** Of them what may be read. */
+  get readableBytes(): number {
+    let sum = 0;
+    for (const segment of this.segments) sum += segment.readable;
     return sum;
   }
 
@@ -145,8 +160,7 @@ export class Partition implements Flushable {
     const delta = lastOffsetDeltaOf(batch, 0);
     try {
       const { active } = this;
-      const full = active.size > 0 && active.size + batch.length > this.options.config()['segment.bytes'];
-      if (full || base + delta - active.base > MAX_RELATIVE_OFFSET) this.roll();
+      if (this.isFull(batch) || base + delta - active.base > MAX_RELATIVE_OFFSET) this.roll();
       writeInt64(batch, base, 0);
       batch.writeInt32BE(0, 12);
       this.active.append(batch);
@@ -338,6 +352,15 @@ export class Partition implements Flushable {
     }
   }
 
+  /** By size, or because the batch is so much later than the first. */
+  private isFull(batch: Buffer): boolean {
+    const { active, config } = this;
+    const { firstTimestamp } = active;
+    if (firstTimestamp === undefined) return false;
+    if (active.size + batch.length > config['segment.bytes']) return true;
+    return maxTimestampOf(batch, 0) - firstTimestamp > segmentAge(config);
+  }
+
   private stableOffset(): number {
     const unstable = this.states.firstUnstable(this.highWatermark) ?? this.highWatermark;
     return Math.max(this.start, Math.min(unstable, this.highWatermark));
@@ -353,8 +376,8 @@ export class Partition implements Flushable {
   }
 
   private putMark(): void {
-    const { start, synced, indexed, compacted, clean } = this;
-    this.options.points.put(this.cell, { start, synced, indexed, compacted, clean });
+    const { start, synced, indexed, compacted, clean, rewriting } = this;
+    this.options.points.put(this.cell, { start, synced, indexed, compacted, clean, rewriting });
     this.options.marked();
   }
 
@@ -468,6 +491,67 @@ export class Partition implements Flushable {
       from = next;
     }
     return from;
+  }
+
+  // ---- compacting ----
+
+  get config(): TopicConfig {
+    return this.options.config();
+  }
+
+  /** The segments from the first on that are closed and hold nothing but what is stable, and the offset after them. */
+  closedSegments(): { readonly segments: readonly Segment[]; readonly end: number } {
+    let count = 0;
+    const endOf = (n: number) => this.segments[n + 1]!.base;
+    while (count < this.segments.length - 1 && this.segments[count]!.closed && endOf(count) <= this.lastStableOffset) {
+      count++;
+    }
+    return { segments: this.segments.slice(0, count), end: count === 0 ? this.start : endOf(count - 1) };
+  }
+
+  has(segment: Segment): boolean {
+    return !this.deleted && this.error === undefined && this.segments.includes(segment);
+  }
+
+  /** Starts a new segment when the first record of the last is older than `oldest`, so that it can be compacted. */
+  rollIfOlder(oldest: number): void {
+    const { firstTimestamp } = this.active;
+    if (this.error === undefined && firstTimestamp !== undefined && firstTimestamp < oldest) this.roll();
+  }
+
+  abortedTransactions(): AbortedTransaction[] {
+    return this.segments.flatMap((segment) => [...segment.aborted]);
+  }
+
+  /** What an active producer wrote last: a batch of records that ends at that offset, or else a marker. */
+  lastOf(producerId: number): { readonly epoch: number; readonly lastOffset: number | undefined } | undefined {
+    return this.states.lastOf(producerId, this.options.clock.now());
+  }
+
+  /** Has the next mark say that offsets before `end` may be missing from now on, and index files wrong. */
+  beginRewriting(end: number): void {
+    this.compacted = Math.max(this.compacted, end);
+    this.rewriting = true;
+    this.clean = false;
+    this.putMark();
+  }
+
+  /** Has readers find `segment` in the place of `old` ones, which stand side by side. */
+  replace(old: readonly Segment[], segment: Segment): void {
+    this.segments.splice(this.segments.indexOf(old[0]!), old.length, segment);
+    this.reader.forgetBelow(this.compacted);
+  }
+
+  endRewriting(firstDirty: number, clean: boolean): void {
+    this.firstDirty = firstDirty;
+    this.compacted = Math.max(this.compacted, clean ? firstDirty : 0);
+    this.rewriting = false;
+    this.clean = clean;
+    this.putMark();
+  }
+
+  damaged(offset: number, what: string): LogError {
+    return this.corrupt(offset, what);
   }
 
   /** Lets go of the files, which are to be removed. Needs the group commit's line. */

@@ -56,7 +56,7 @@ export class TestClient {
 
   /** For requests that get no response. */
   tell<Q extends Shape, A extends Shape>(api: Api<Q, A>, version: number, request: WriteOf<Q>): void {
-    this.socket.write(this.framed(api, version, request, this.nextId++));
+    this.socket.write(framed(api, version, request, this.nextId++));
   }
 
   raw(bytes: Uint8Array): void {
@@ -77,27 +77,28 @@ export class TestClient {
     return new Promise((resolve, reject) => {
       if (this.socket.destroyed) return reject(new Error('the connection is closed'));
       this.waiting.set(id, (answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
-      this.socket.write(this.framed(api, version, request, id));
+      this.socket.write(framed(api, version, request, id));
     });
   }
+}
 
-  private framed<Q extends Shape, A extends Shape>(
-    api: Api<Q, A>,
-    version: number,
-    request: WriteOf<Q>,
-    id: number,
-  ): Buffer {
-    const writer = new Writer();
-    writer.int16(api.key);
-    writer.int16(version);
-    writer.int32(id);
-    writer.int16(4);
-    writer.string('test', 4);
-    if (version >= api.request.flexible) writer.uvarint(0);
-    api.request.write(writer, version, request);
-    const body = writer.toBuffer();
-    const length = Buffer.alloc(4);
-    length.writeInt32BE(body.length);
-    return Buffer.concat([length, body]);
-  }
+/** A request as it goes over the wire, its length first. */
+export function framed<Q extends Shape, A extends Shape>(
+  api: Api<Q, A>,
+  version: number,
+  request: WriteOf<Q>,
+  correlationId: number,
+): Buffer {
+  const writer = new Writer();
+  writer.int16(api.key);
+  writer.int16(version);
+  writer.int32(correlationId);
+  writer.int16(4);
+  writer.string('test', 4);
+  if (version >= api.request.flexible) writer.uvarint(0);
+  api.request.write(writer, version, request);
+  const body = writer.toBuffer();
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length);
+  return Buffer.concat([length, body]);
 }
