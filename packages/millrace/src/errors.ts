@@ -193,6 +193,11 @@ export const ERROR_TABLE = {
     message: (lock: string) =>
       `${lock} ('millrace kill --data DIR' stops the topology that runs on it, '--data DIR' gives a run another)`,
   },
+  MR_DATA_SERVED: {
+    retry: true,
+    message: (directory: string, pid: number, broker: string) =>
+      `${directory} belongs to the broker that runs as process ${pid}: reach its topics at ${broker} ('millrace run' takes --brokers ${broker}), stop it, or name another directory with --data DIR`,
+  },
   MR_DATA_FOREIGN: {
     retry: false,
     message: (directory: string) =>

@@ -59,13 +59,13 @@ export function takeDataDirectory(directory: string, { fresh = false } = {}): Da
   };
 }
 
-/** How long to wait for a command that has the files open, or for a topology that is starting or ending. */
+/** How long to wait for a command that has the files open, or for a topology or a broker that is starting or ending. */
 const PATIENCE = 5000;
 const LOOK_EVERY = 50;
 
 /**
- * The same, but waits a while for an owner that may soon be done: any but a running topology. `other` is asked before
- * each try, and may find another way.
+ * The same, but waits a while for an owner that may soon be done: any but a running topology or broker. `other` is asked
+ * before each try, and may find another way. MR_DATA_SERVED where a broker stands there.
  */
 export async function awaitDataDirectory<T = never>(
   directory: string,
@@ -78,9 +78,11 @@ export async function awaitDataDirectory<T = never>(
     try {
       return takeDataDirectory(directory, options);
     } catch (error) {
-      const busy = error instanceof MillraceError && error.code === 'MR_DATA_IN_USE';
-      const wait = busy && controlPlace(directory)?.topology === undefined && performance.now() - start < PATIENCE;
-      if (!wait) throw error;
+      if (!(error instanceof MillraceError && error.code === 'MR_DATA_IN_USE')) throw error;
+      const owner = controlPlace(directory);
+      if (owner?.broker !== undefined)
+        throw new MillraceError('MR_DATA_SERVED', [resolve(directory), owner.pid, owner.broker], error);
+      if (owner?.topology !== undefined || performance.now() - start >= PATIENCE) throw error;
     }
   }
 }
@@ -104,6 +106,8 @@ export interface ControlPlace {
   readonly socket: string;
   /** The topology that runs there; none in a command that has the files open. */
   readonly topology?: string;
+  /** Where the broker that stands there can be reached by Kafka's protocol, as `host:port`. */
+  readonly broker?: string;
 }
 
 /** Where the process that owns the directory can be asked, if it says so. It may be gone since. */
@@ -117,8 +121,12 @@ export function controlPlace(directory: string): ControlPlace | undefined {
 }
 
 /** Says to other processes where this one can be asked. Only the owner of the directory may. */
-export function announceControl(directory: string, socket: string, topology?: string): void {
-  const place: ControlPlace = { pid: process.pid, socket, ...(topology === undefined ? {} : { topology }) };
+export function announceControl(
+  directory: string,
+  socket: string,
+  owner: Pick<ControlPlace, 'topology' | 'broker'> = {},
+): void {
+  const place: ControlPlace = { pid: process.pid, socket, ...owner };
   writeFileSync(join(directory, 'control.json'), `${JSON.stringify(place)}\n`, { mode: 0o600 });
 }
 

@@ -23,7 +23,7 @@ export interface NoticeOptions {
 
 export function noticesOn(
   stream: NodeJS.WriteStream,
-  screen: LiveScreen,
+  screen: Pick<LiveScreen, 'painting' | 'log'>,
   clock: Clock,
   { json, quiet }: NoticeOptions,
 ): Notices {

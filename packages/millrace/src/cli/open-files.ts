@@ -16,13 +16,14 @@ export interface Files {
   close(): Promise<void>;
 }
 
-/** `onShed` hears of payloads that the ledger gave up for space. */
+/** `onShed` hears of payloads that the ledger gave up for space; `fsync` is the log's, true by default. */
 export async function openFiles(
   data: DataDirectory,
   { random, timers }: Runtime,
   onShed: (shed: Shed) => void = () => {},
+  { fsync = true } = {},
 ): Promise<Files> {
-  const log = await openLog({ directory: data.log, random });
+  const log = await openLog({ directory: data.log, random, fsync });
   const ledger = sqliteLedger(data.ledger, { timers, onShed });
   return {
     log,

@@ -33,6 +33,7 @@ function makeProgram(): Command {
     .showSuggestionAfterError(true)
     .exitOverride();
   addRun(program);
+  addBroker(program);
   addNew(program);
   addTopics(program);
   addRecords(program);
@@ -46,6 +47,7 @@ Start here:
   $ millrace new my-app           a small project that runs
   $ millrace run src/topology.ts  run a topology; Ctrl-C finishes what is inside and stops
   $ millrace status               what it does, from another terminal
+  $ millrace broker               a Kafka on port 9092, for any client
 
 Data lives in .millrace/ beside the nearest package.json; --data DIR names another place.
 Exit codes: 0 done, 1 failed, 2 not understood, 130 left at once. MILLRACE_DEBUG=1 shows stacks.`,
@@ -70,12 +72,51 @@ function addRun(program: Command): void {
         .choices(['at-most-once', 'at-least-once'])
         .default('at-least-once'),
     )
+    .addOption(
+      new Option(
+        '--kafka-port <port>',
+        "the port of 127.0.0.1 for Kafka's protocol; 0: any free one (default: 9092, or any free one where that is taken)",
+      )
+        .argParser(port)
+        .conflicts('brokers'),
+    )
+    .option('--no-kafka', "do not serve the topics by Kafka's protocol")
     .option('--metrics-port <port>', 'serve /metrics and /health on this port of 127.0.0.1; 0: any free one', port)
     .option('--quiet', 'say nothing but why it failed')
     .option('--json', 'notices as one JSON object per line, on standard error')
     .action(async (module, options) => {
       const { runCommand } = await import('./commands/run-command.ts');
       await runCommand(module, options);
+    });
+}
+
+function addBroker(program: Command): void {
+  command(program, 'broker', 'a single-node Kafka over the data directory, until Ctrl-C', [
+    ['millrace broker', 'on 127.0.0.1:9092, for every program of this machine'],
+    [
+      'millrace broker --port 0 --data /tmp/try --set num.partitions=4',
+      'any free port; new topics get four partitions',
+    ],
+    [
+      'millrace broker --host 0.0.0.0 --allow-remote --advertise kafka.lan',
+      'for other machines, without authentication',
+    ],
+  ])
+    .addOption(dataOption())
+    .option('--port <port>', 'the port to listen on; 0: any free one', port, 9092)
+    .option('--host <address>', 'the address to listen on', '127.0.0.1')
+    .option('--allow-remote', 'needed for an address that other machines can reach: there is no authentication')
+    .option(
+      '--advertise <host[:port]>',
+      'where clients are told to connect; by default the address that they have reached',
+    )
+    .option('--no-fsync', 'acknowledge before records are on the disk: faster, and a power cut loses some of them')
+    .option('--set <setting=value>', "a broker setting, by Kafka's name; may be repeated", collect)
+    .option('--quiet', 'say nothing but why it failed')
+    .option('--json', 'notices as one JSON object per line, on standard error')
+    .action(async (options) => {
+      const { brokerCommand } = await import('./commands/broker-command.ts');
+      await brokerCommand(options);
     });
 }
 

@@ -4,6 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Broker } from '@millrace/broker';
 import { standardOutput } from '../connectors/stdout/standard-output.ts';
 import { formatDuration } from '../duration.ts';
 import type { ControlServer } from '../engine/control-server.ts';
@@ -27,6 +28,7 @@ import { type TopicLog, topicLog } from '../topic/topic-log.ts';
 import type { Built, Topology } from '../topology/topology.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { announceControl, awaitDataDirectory, defaultDataDirectory, socketPath } from './data-directory.ts';
+import { serveKafka } from './kafka-server.ts';
 import { importTopology } from './load-module.ts';
 import { topicsElsewhere } from './methods/log-methods.ts';
 import { topologyMethods } from './methods/topology-methods.ts';
@@ -54,6 +56,12 @@ export interface RunOptions {
   readonly brokers?: readonly string[];
   /** Default 'at-least-once'. */
   readonly guarantee?: Guarantee;
+  /**
+   * The port of 127.0.0.1 on which the data directory's topics are served by Kafka's protocol, while the topology runs.
+   * By default 9092, or any free one where that is taken; 0 takes any free one; false serves them nowhere. With
+   * `brokers` there is nothing to serve.
+   */
+  readonly kafkaPort?: number | false;
   /** Serve /metrics and /health on this port of 127.0.0.1; 0 takes any free one. */
   readonly metricsPort?: number;
   /** Say nothing but why it failed. */
@@ -173,22 +181,27 @@ async function openTopics(files: Files, { brokers, runtime, notices }: Surroundi
   return kafkaTopicLog({ brokers, clientId: 'millrace', runtime, log: (text) => notices.log('brokers', text) });
 }
 
-/** From the start to the end of a running topology: control and metrics around it. */
+/** From the start to the end of a running topology: control, Kafka's protocol and metrics around it. */
 async function follow(
   running: Running,
   built: Built,
   data: DataDirectory,
   files: Files,
-  { runtime, screen, notices, guarantee = 'at-least-once', metricsPort, brokers }: Surroundings,
+  { runtime, screen, notices, guarantee = 'at-least-once', metricsPort, brokers, kafkaPort }: Surroundings,
 ): Promise<number> {
   let control: ControlServer | undefined;
+  let kafka: Broker | undefined;
   let metrics: MetricsServer | undefined;
   try {
     const own = { running, built, ledger: files.ledger, clock: runtime.clock, guarantee, data: data.path };
     const path = socketPath(data.path);
     const methods = { ...files.methods, ...(brokers ? topicsElsewhere(brokers) : {}), ...topologyMethods(own) };
     control = await serveControl(runtime.sockets, { path }, methods);
-    announceControl(data.path, path, running.name);
+    announceControl(data.path, path, { topology: running.name });
+    if (brokers === undefined && kafkaPort !== false) {
+      kafka = await serveKafka(files.log, kafkaPort, (remark) => notices.log('kafka', remark));
+      notices.say('kafka', { bootstrap: kafka.bootstrap }, `kafka      ${kafka.bootstrap}`);
+    }
     if (metricsPort !== undefined) {
       const { serveMetrics } = await import('./metrics-server.ts');
       metrics = await serveMetrics(metricsPort, () => running.metrics());
@@ -207,6 +220,7 @@ async function follow(
     throw error;
   } finally {
     await control?.close();
+    await kafka?.close();
     await metrics?.close();
   }
 }

@@ -5,15 +5,17 @@ import { loadTopology } from '../load-module.ts';
 import type { RunOptions } from '../run.ts';
 import { runTopology } from '../run.ts';
 
-export interface RunCommandOptions extends Omit<RunOptions, 'config'> {
+export interface RunCommandOptions extends Omit<RunOptions, 'config' | 'kafkaPort'> {
   readonly config?: string;
   readonly set?: readonly string[];
+  readonly kafka: boolean;
+  readonly kafkaPort?: number;
 }
 
 /** Ends the process: code of the user that keeps it alive, an open connection say, must not outlive the topology. */
-export async function runCommand(module: string, { config, set, ...options }: RunCommandOptions): Promise<void> {
-  const given = readConfig(config, set);
-  const code = await runTopology(() => loadTopology(module), dirname(resolve(module)), { ...options, config: given });
+export async function runCommand(module: string, { config, set, kafka, ...options }: RunCommandOptions): Promise<void> {
+  const around = { ...options, ...(kafka ? {} : { kafkaPort: false as const }), config: readConfig(config, set) };
+  const code = await runTopology(() => loadTopology(module), dirname(resolve(module)), around);
   await Promise.all([process.stdout, process.stderr].map(flushed));
   process.exit(code);
 }
