@@ -28,8 +28,8 @@ test('a transaction goes from its producer to its markers, and the next one foll
 test('a producer without a transactional id gets a fresh producer id each time, and none twice after a crash', async () => {
   const stage = await Stage.open();
   const seen = new Set<number>();
-  for (let n = 0; n < 2500; n++) {
-    if (n % 700 === 699) await stage.restart(n % 1400 === 699 ? 'killed' : 'cleanly');
+  for (let n = 0; n < 3500; n++) {
+    if (n % 1100 === 1099) await stage.restart(n % 2200 === 1099 ? 'killed' : 'cleanly');
     const expected = n % 2 === 0 ? { producerId: 0, producerEpoch: 0 } : undefined;
     const given = await stage.coordinator.initProducerId({ transactionalId: null, timeoutMs: 0, expected });
     assert.equal(given.producerEpoch, 0);
@@ -345,6 +345,29 @@ test('transactional ids that were silent for a week without an open transaction 
   const again = await stage.start('idle', idle);
   assert.equal(again.producerEpoch, 0);
   assert.notEqual(again.producerId, idle.producerId);
+  await stage.close();
+});
+
+test('a transactional id in the middle of a step, or with a decision to carry out, is not forgotten', async () => {
+  const stage = await Stage.open();
+  const stuck = await stage.start('stuck');
+  await stage.coordinator.addPartitions('stuck', stuck, partitions('x-0'));
+  stage.participants.refusing.add('x-0');
+  await stage.coordinator.end('stuck', stuck, true);
+  const idle = await stage.start('idle', undefined, 900_000);
+  stage.clock.advance(7 * DAY - 1);
+  await settled();
+  const back = stage.coordinator.addPartitions('idle', idle, partitions('y-0'));
+  stage.clock.advance(3_600_000);
+  await back;
+  await settled();
+  assert.equal(stage.stateOf('stuck'), 'PrepareCommit');
+  assert.notEqual(stage.coordinator.describe('idle'), undefined);
+  await stage.restart('killed');
+  stage.clock.advance(0);
+  await settled();
+  assert.equal(stage.stateOf('stuck'), 'CompleteCommit');
+  assert.equal(stage.stateOf('idle'), 'CompleteAbort', 'overdue, by its last step');
   await stage.close();
 });
 

@@ -119,7 +119,7 @@ export function expectHolder(current: Transaction, expected: ProducerIdAndEpoch 
 export function withPartitions(current: Transaction, added: Partitions, now: number): Transaction | undefined {
   if (isPreparing(current.state)) throw concurrent(current.transactionalId);
   const ongoing = current.state === 'Ongoing';
-  const partitions = new Map(ongoing ? current.partitions : none);
+  const partitions = new Map(current.partitions);
   let grows = !ongoing;
   for (const [topic, numbers] of added) {
     const known = partitions.get(topic);
