@@ -2,12 +2,12 @@ import type { LogError } from '../errors.ts';
 import type { LogRecord } from './api.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import type { Clock } from './clock.ts';
-import { endMarker, isCommit } from './end-marker.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Partition } from './partition.ts';
 import { PendingEntries, type TransactionProducer } from './pending-entries.ts';
 import { decodeRecords, endOffsetOf, headerOf } from './record-batch.ts';
 import type { RecoveryPoints } from './recovery-points.ts';
+import { markerBatch, markerIn } from './transaction-marker.ts';
 
 /**
  * A durable map kept as a log of records, the latest per key: what the topics are, what groups committed, where
@@ -111,7 +111,7 @@ export class KeyedLog {
       await this.whenDurable(partition.end, () => durable([]));
       return;
     }
-    partition.append(endMarker(producer, commit, this.options.clock.now()));
+    partition.append(markerBatch({ ...producer, coordinatorEpoch: 0, commit }, this.options.clock.now()));
     const entries = this.settle(producer.producerId, commit);
     await this.whenDurable(partition.end, () => durable(entries));
   }
@@ -148,7 +148,7 @@ export class KeyedLog {
   private loadBatch(bytes: Buffer, at: number, from: number, each: (entry: Entry) => void): void {
     const { attributes, producerId, producerEpoch } = headerOf(bytes, at);
     if ((attributes & CONTROL) !== 0) {
-      for (const entry of this.settle(producerId, isCommit(bytes, at))) each(entry);
+      for (const entry of this.settle(producerId, markerIn(bytes, at)?.commit === true)) each(entry);
       return;
     }
     const records: LogRecord[] = [];

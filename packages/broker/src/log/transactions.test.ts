@@ -189,3 +189,36 @@ test('what stands before damage is given, and then the damage is told', async ()
   assert.equal(partition.readBatches(0, 1e6).nextOffset, 2);
   assert.throws(() => partition.readBatches(2, 1e6), { code: 'CORRUPT_MESSAGE' });
 });
+
+test('what a crash left of batches that it took says nothing about those that come in their place', async () => {
+  const config = { 'segment.bytes': 200 };
+  const before = await opened(config);
+  await write(before.partition, 5, 'lost');
+  await end(before.partition, 5, false);
+  for (let n = 0; n < 4; n++) await write(before.partition, 5, 'lost, and of some length');
+  const storage = before.storage.afterKill();
+  const names = storage.list('/data/t-0');
+  assert.ok(names.includes('00000000000000000000.txnindex') && names.includes('00000000000000000002.snapshot'));
+  for (const name of names) if (name.endsWith('.log')) storage.open(`/data/t-0/${name}`, false).truncate(0);
+  const { partition, log } = await reopened(storage);
+  assert.equal(partition.end, 0);
+  await write(partition, 5, 'kept');
+  await end(partition, 5, true);
+  for (let n = 0; n < 4; n++) await write(partition, 6, 'kept, and of some length');
+  await end(partition, 6, true);
+  await log.close();
+  const kept = ['kept', ...Array.from({ length: 4 }, () => 'kept, and of some length')];
+  sees(partition, ...kept);
+  for (const name of storage.list('/data/t-0')) {
+    if (/0[67]\.snapshot$/.test(name)) storage.remove(`/data/t-0/${name}`);
+  }
+  const again = await reopened(storage);
+  sees(again.partition, ...kept);
+  assert.deepEqual(
+    again.partition.producers().map(({ producerId, lastSequence }) => [producerId, lastSequence]),
+    [
+      [5, 0],
+      [6, 3],
+    ],
+  );
+});
