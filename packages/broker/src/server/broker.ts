@@ -2,8 +2,8 @@ import { LogError } from '../errors.ts';
 import type { Log, LogOptions } from '../log/api.ts';
 import { systemClock, systemRandom } from '../log/clock.ts';
 import { DirectoryLog, openDirectoryLog } from '../log/log.ts';
-import { type Listener, listen } from './listener.ts';
-import { ProtocolServer } from './protocol-server.ts';
+import type { Listener } from './listener.ts';
+import type { ProtocolServer } from './protocol-server.ts';
 import { type BrokerSettings, settingsWith } from './settings.ts';
 
 /** A single-node Kafka in this process: a log, and Kafka's protocol in front of it. */
@@ -55,6 +55,11 @@ export class Broker {
     const log = await logOf(options);
     let server: ProtocolServer | undefined;
     try {
+      // The protocol is loaded by those who serve it: who uses the log alone starts faster.
+      const [{ ProtocolServer }, { listen }] = await Promise.all([
+        import('./protocol-server.ts'),
+        import('./listener.ts'),
+      ]);
       const { clock = systemClock, random = systemRandom } = options;
       const opened = await ProtocolServer.open({ log, clock, random, settings, say });
       server = opened;
