@@ -25,6 +25,10 @@ export interface LogOptions {
   readonly fsync?: boolean;
   /** Milliseconds between two looks at what retention lets go; Kafka's default, 300000. */
   readonly retentionCheckInterval?: number;
+  /** Milliseconds between two looks at what is to be compacted; Kafka's default, 15000. */
+  readonly compactionCheckInterval?: number;
+  /** What the keys of one compaction may take of memory, roughly; 64 MiB. With more, it takes several. */
+  readonly compactionMapBytes?: number;
 }
 
 export interface RecordHeader {

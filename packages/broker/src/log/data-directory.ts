@@ -108,14 +108,15 @@ export class DataDirectory {
       now: clock.now(),
     });
     const { start, end: synced, indexed, compacted, clean, error } = state;
-    if (error === undefined) points.put(cell, { start, synced, indexed, compacted, clean });
+    if (error === undefined) points.put(cell, { start, synced, indexed, compacted, clean, rewriting: false });
     const marked = () => this.marked();
     const rethrow = (error: unknown) => this.rethrow(error);
     const options = { topic, partition, cell, place, clock, commit, points, fsync, config, rethrow, marked };
     return new Partition(options, state);
   }
 
-  private rethrow(error: unknown): void {
+  /** Throws where nobody of ours catches. */
+  rethrow(error: unknown): void {
     this.clock.setTimer(0, () => {
       throw error;
     });

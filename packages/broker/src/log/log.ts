@@ -3,6 +3,7 @@ import { LogError } from '../errors.ts';
 import type { GroupLag, Log, LogOptions, Producer, ProducerOptions, TopicConfig, TopicDescription } from './api.ts';
 import { Catalog, storageError } from './catalog.ts';
 import { systemClock, systemRandom } from './clock.ts';
+import { Compactor } from './compactor.ts';
 import { DataDirectory } from './data-directory.ts';
 import { fileStorage } from './file-storage.ts';
 import { GroupOffsets } from './group-offsets.ts';
@@ -14,6 +15,8 @@ import type { Topic } from './topic.ts';
 
 const READ_BYTES = 1024 * 1024;
 const RETENTION_CHECK_INTERVAL = 300_000;
+const COMPACTION_CHECK_INTERVAL = 15_000;
+const COMPACTION_MAP_BYTES = 64 * 1024 * 1024;
 
 /** Opens a data directory: takes it, recovers it, serves it. */
 export function openLog(options: LogOptions): Promise<Log> {
@@ -38,10 +41,17 @@ export async function openDirectoryLog(options: LogOptions): Promise<DirectoryLo
     const catalog = await Catalog.open(directory, random);
     const offsets = await directory.openOffsets();
     const retention = new Retention(directory, catalog, options.retentionCheckInterval ?? RETENTION_CHECK_INTERVAL);
-    const opened = new DirectoryLog({ directory, catalog, offsets, retention, random, fsync });
+    const compactor = new Compactor({
+      directory,
+      catalog,
+      interval: options.compactionCheckInterval ?? COMPACTION_CHECK_INTERVAL,
+      mapBytes: options.compactionMapBytes ?? COMPACTION_MAP_BYTES,
+    });
+    const opened = new DirectoryLog({ directory, catalog, offsets, retention, compactor, random, fsync });
     log = opened;
     await directory.commit.exclusively(() => opened.forgetDeleted());
     retention.start();
+    compactor.start();
     return opened;
   } catch (error) {
     directory.release();
@@ -54,6 +64,7 @@ interface Parts {
   readonly catalog: Catalog;
   readonly offsets: KeyedLog;
   readonly retention: Retention;
+  readonly compactor: Compactor;
   readonly random: () => number;
   readonly fsync: boolean;
 }
@@ -187,8 +198,9 @@ export class DirectoryLog implements Log {
   }
 
   private async closeParts(): Promise<void> {
-    const { directory, retention } = this.parts;
+    const { directory, retention, compactor } = this.parts;
     retention.stop();
+    await compactor.stop();
     // What could not be written was told to its sender; acks=0 asked not to know.
     await Promise.allSettled([...this.producers].map((producer) => producer.close()));
     await directory.close(this.partitions());

@@ -75,6 +75,8 @@ interface Producer {
 export interface ProducerFault {
   readonly code: LogErrorCode;
   readonly what: string;
+  /** Where only some records of the batch are at fault: which, from 0. */
+  readonly records?: readonly number[];
 }
 
 export class ProducerStates {
@@ -145,6 +147,15 @@ export class ProducerStates {
       this.open.set(batch.producerId, firstOffset);
     }
     return undefined;
+  }
+
+  /** What an active producer wrote last: a batch of records that ends at that offset, or else a marker. */
+  lastOf(
+    producerId: number,
+    now: number,
+  ): { readonly epoch: number; readonly lastOffset: number | undefined } | undefined {
+    const producer = this.known(producerId, now);
+    return producer && { epoch: producer.epoch, lastOffset: producer.batches.at(-1)?.lastOffset };
   }
 
   hasOpenTransaction(producerId: number): boolean {

@@ -168,9 +168,9 @@ test('a count that the bytes cannot hold is refused before anything is made for 
   assert.throws(() => decode(batch), /2147483647 records cannot be in 7 bytes/);
 });
 
-test('compressed batches are named, and control batches hold no records for readers', () => {
+test('a batch of an unknown codec is named, and control batches hold no records for readers', () => {
   const compressed = build([{ timestamp: 5, key: null, value: null, headers: [] }]);
-  compressed.writeInt16BE(4, 21);
+  compressed.writeInt16BE(5, 21);
   setChecksum(compressed);
   assert.throws(() => decode(compressed), { code: 'UNSUPPORTED_COMPRESSION_TYPE' });
   const control = build([{ timestamp: 5, key: null, value: null, headers: [] }]);

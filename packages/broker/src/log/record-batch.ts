@@ -1,6 +1,7 @@
 import { crc32c } from '@node-rs/crc32';
 import { LogError } from '../errors.ts';
 import type { LogRecord, RecordHeader } from './api.ts';
+import { decompress } from './decompress.ts';
 import { readInt64, writeInt64 } from './int64.ts';
 
 /**
@@ -174,17 +175,13 @@ export function decodeControlRecords(bytes: Buffer, at: number, into: LogRecord[
 function decodeAll(bytes: Buffer, at: number, offset: number, into: LogRecord[]): void {
   const header = headerOf(bytes, at);
   const codec = header.attributes & COMPRESSION;
-  if (codec !== 0) {
-    throw new LogError(
-      'UNSUPPORTED_COMPRESSION_TYPE',
-      `the batch at offset ${header.baseOffset} is compressed with codec ${codec}; only uncompressed ones are read`,
-    );
-  }
-  const room = header.size - HEADER_BYTES;
+  const packed = bytes.subarray(at + HEADER_BYTES, at + header.size);
+  const records = codec === 0 ? packed : decompress(codec, packed, header.baseOffset);
+  const room = records.length;
   if (header.count * SMALLEST_RECORD > room) {
     throw malformed(header.baseOffset, `${header.count} records cannot be in ${room} bytes`);
   }
-  const reader = new RecordReader(bytes, at + HEADER_BYTES, at + header.size, header);
+  const reader = new RecordReader(records, 0, room, header);
   for (let n = 0; n < header.count; n++) {
     const record = reader.next();
     if (record.offset >= offset) into.push(record);
@@ -192,7 +189,7 @@ function decodeAll(bytes: Buffer, at: number, offset: number, into: LogRecord[])
   reader.expectEnd();
 }
 
-function malformed(baseOffset: number, what: string): LogError {
+export function malformed(baseOffset: number, what: string): LogError {
   return new LogError('CORRUPT_MESSAGE', `the batch at offset ${baseOffset} is malformed: ${what}`);
 }
 

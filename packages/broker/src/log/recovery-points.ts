@@ -8,16 +8,19 @@ import { isSystemError, type Storage, type StorageFile } from './storage.ts';
  * The synced-up-to marks of law 12: one file for the whole data directory, one cell per partition. A mark is a lower
  * bound. Everything in [start, synced) was durable when it was written, so it must be readable for ever; the index
  * files are right below `indexed`; what lies before `start` is deleted, whether or not its files are gone already. Below
- * `compacted` offsets may be missing, because compaction took their records; `clean` says that it finished there.
+ * `compacted` offsets may be missing, because compaction took their records; `clean` says that it finished there, and
+ * `rewriting` that it did not: then index files of what lies below may be those of the segments that it replaced.
  *
  * A cell has two slots, written in turn, each with its own checksum, and the next is written only after the last was
  * synced: so a power cut can spoil one of them and never both.
  *
  *     0 topic id (16)   16 partition int32   20 turn uint32   24 start int64   32 synced int64   40 indexed int64
- *    48 compacted int64   56 clean int8   57 zero   60 crc32c of what is before
+ *    48 compacted int64   56 flags int8   57 zero   60 crc32c of what is before
  */
 const SLOT = 64;
 const CELL = 2 * SLOT;
+const CLEAN = 1;
+const REWRITING = 2;
 
 export interface Mark {
   readonly start: number;
@@ -25,9 +28,10 @@ export interface Mark {
   readonly indexed: number;
   readonly compacted: number;
   readonly clean: boolean;
+  readonly rewriting: boolean;
 }
 
-export const noMark: Mark = { start: 0, synced: 0, indexed: 0, compacted: 0, clean: false };
+export const noMark: Mark = { start: 0, synced: 0, indexed: 0, compacted: 0, clean: false, rewriting: false };
 
 /** A partition's place in the file. `owner` guards against reading the mark of a topic that had the cell before. */
 export interface Cell {
@@ -71,7 +75,8 @@ export class RecoveryPoints implements Flushable {
         synced: readInt64(bytes, at + 32),
         indexed: readInt64(bytes, at + 40),
         compacted: readInt64(bytes, at + 48),
-        clean: bytes[at + 56] === 1,
+        clean: (bytes[at + 56]! & CLEAN) !== 0,
+        rewriting: (bytes[at + 56]! & REWRITING) !== 0,
       };
     }
     if (latest !== undefined) this.turns.set(cell.number, latestTurn);
@@ -155,7 +160,7 @@ function slotOf(cell: Cell, turn: number, mark: Mark): Buffer {
   writeInt64(slot, mark.synced, 32);
   writeInt64(slot, mark.indexed, 40);
   writeInt64(slot, mark.compacted, 48);
-  slot[56] = mark.clean ? 1 : 0;
+  slot[56] = (mark.clean ? CLEAN : 0) | (mark.rewriting ? REWRITING : 0);
   slot.writeUInt32BE(crc32c(slot.subarray(0, 60)), 60);
   return slot;
 }

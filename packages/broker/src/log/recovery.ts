@@ -6,6 +6,7 @@ import { ProducerStates } from './producer-state.ts';
 import { baseOffsetOf, claimedSize, endOffsetOf, faultOf, HEADER_BYTES } from './record-batch.ts';
 import type { Mark } from './recovery-points.ts';
 import { baseOfLog, Segment, type SegmentPlace } from './segment.ts';
+import { finishReplacements } from './segment-replacement.ts';
 import type { StorageFile } from './storage.ts';
 
 /**
@@ -38,6 +39,7 @@ const CHUNK = 1024 * 1024;
 
 export async function recoverPartition(request: RecoveryRequest): Promise<PartitionState> {
   const { place, commit, topic, partition } = request;
+  await finishReplacements(place, commit);
   if (request.mark === undefined) return unmarked(request);
   const mark = { ...request.mark, synced: Math.max(request.mark.synced, request.mark.start) };
   const segments = loadSegments(place, mark.start);
@@ -138,11 +140,12 @@ function walkSegments(segments: readonly Segment[], mark: Mark, replay: Replay):
     // Followed by another below the mark: its end and its index files are durable.
     const vouched = Math.min(mark.indexed, mark.synced, replay.from);
     end = segment.base;
-    if (next !== undefined && next <= vouched && segment.loadSummary()) {
+    const replaced = mark.rewriting && end < mark.compacted;
+    if (next !== undefined && next <= vouched && !replaced && segment.loadSummary()) {
       end = next;
       continue;
     }
-    indexTrusted = segment.loadIndex(Math.max(0, mark.indexed - segment.base));
+    indexTrusted = segment.loadIndex(replaced ? 0 : Math.max(0, mark.indexed - segment.base));
     segment.loadAborted(replay.from);
     if (end > replay.from) replay.boundary = { offset: end, snapshot: replay.producers.snapshot(end, replay.now) };
     const walk = walkSegment(segment, mark, replay);
@@ -253,7 +256,14 @@ function unmarked(request: RecoveryRequest): PartitionState {
   const segments = loadSegments(place, 0);
   const start = segments[0]?.base ?? 0;
   // Nobody can say what compaction took either.
-  const mark: Mark = { start, synced: start, indexed: start, compacted: Number.MAX_SAFE_INTEGER, clean: false };
+  const mark: Mark = {
+    start,
+    synced: start,
+    indexed: start,
+    compacted: Number.MAX_SAFE_INTEGER,
+    clean: false,
+    rewriting: false,
+  };
   const replay = replayOf(request, segments, mark);
   const walked = segments.length === 0 ? undefined : walkSegments(segments, mark, replay);
   const error = new LogError(

@@ -1,6 +1,7 @@
 import type { Catalog } from './catalog.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { Partition } from './partition.ts';
+import { deletes } from './topic-config.ts';
 
 /**
  * Deletes whole segments that a topic's retention lets go, oldest first: those older than retention.ms by their latest
@@ -40,6 +41,7 @@ export class Retention {
     const { clock, points } = this.directory;
     const trimmed: Partition[] = [];
     for (const { config, partitions } of this.catalog.all()) {
+      if (!deletes(config)) continue;
       const age = config['retention.ms'];
       const oldest = age < 0 ? Number.NEGATIVE_INFINITY : clock.now() - age;
       for (const partition of partitions) {

@@ -30,7 +30,12 @@ export function baseOfLog(name: string): number | undefined {
   return /^\d{20}\.log$/.test(name) ? Number(name.slice(0, 20)) : undefined;
 }
 
-function removeSegmentFiles(storage: Storage, directory: string, base: number, present: ReadonlySet<string>): void {
+export function removeSegmentFiles(
+  storage: Storage,
+  directory: string,
+  base: number,
+  present: ReadonlySet<string>,
+): void {
   for (const suffix of suffixes) {
     const name = segmentName(base, suffix);
     if (present.has(name)) storage.remove(join(directory, name));
@@ -103,6 +108,12 @@ export class Segment implements Releasable {
   append(batch: Buffer): void {
     this.file.write(batch, this.size);
     this.added(batch, 0, this.size, batch.length);
+  }
+
+  /** The same for several, in one write. */
+  appendAll(batches: readonly Buffer[]): void {
+    this.file.write(batches.length === 1 ? batches[0]! : Buffer.concat(batches), this.size);
+    for (const batch of batches) this.added(batch, 0, this.size, batch.length);
   }
 
   /** Takes away what stands after the last whole batch. */

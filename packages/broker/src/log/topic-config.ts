@@ -270,6 +270,11 @@ export function compacts(config: TopicConfig): boolean {
   return config['cleanup.policy'] !== 'delete';
 }
 
+/** The age of its first record at which a segment ends: a compacted one in time for max.compaction.lag.ms. */
+export function segmentAge(config: TopicConfig): number {
+  return compacts(config) ? Math.min(config['segment.ms'], config['max.compaction.lag.ms']) : config['segment.ms'];
+}
+
 export function deletes(config: TopicConfig): boolean {
   return config['cleanup.policy'] !== 'compact';
 }
