@@ -123,6 +123,7 @@ async function load(storage: FaultyStorage, clock: ManualClock, witness: Witness
     two.send(second.partition, 50),
   ]);
   await one.end(second.partition, false);
+  for (const bytes of [400, 400, 10]) await plain.send(second.partition, bytes);
   clock.advance(20);
   await plain.send(second.partition, 30);
   await second.log.close();

@@ -71,6 +71,33 @@ test('a transaction counts as ended when its marker is durable, and readers are 
   sees(partition, 'a');
 });
 
+test('while a marker is not durable its transaction is open to readers, though what it wrote is', async () => {
+  const { partition } = await opened();
+  const data = partition.appendFromClient(batchOf(['a'], { producerId: 1, transactional: true }));
+  for (let n = 0; n < 3; n++) await undefined;
+  const marker = partition.appendMarker({ producerId: 1, producerEpoch: 0, coordinatorEpoch: 0, commit: true });
+  await durable(partition, data);
+  assert.deepEqual([partition.lastStableOffset, partition.highWatermark, partition.end], [0, 1, 2]);
+  await durable(partition, marker);
+  assert.equal(partition.lastStableOffset, 2);
+});
+
+test('of several open transactions the first one counts, also after a restart', async () => {
+  const { partition, log, storage } = await opened();
+  for (const producerId of [1, 2]) {
+    await write(partition, producerId, 'done');
+    await end(partition, producerId, true);
+  }
+  await write(partition, 2, 'first');
+  await write(partition, 1, 'second');
+  assert.equal(partition.lastStableOffset, 4);
+  await log.close();
+  const again = await reopened(storage);
+  assert.equal(again.partition.lastStableOffset, 4);
+  await end(again.partition, 2, true);
+  assert.equal(again.partition.lastStableOffset, 5);
+});
+
 test('zombies are refused: markers and batches of an older epoch, markers of an older coordinator', async () => {
   const { partition } = await opened();
   await write(partition, 1, 'a');
