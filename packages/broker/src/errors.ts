@@ -81,12 +81,19 @@ export type LogErrorCode = keyof typeof table;
 export class LogError extends Error {
   readonly code: LogErrorCode;
   readonly retriable: boolean;
+  /** Of a batch that was refused for some of its records: which, from 0. The others may be sent again. */
+  readonly records: readonly number[] | undefined;
 
-  constructor(code: LogErrorCode, message: string, options: { cause?: unknown; retriable?: boolean } = {}) {
+  constructor(
+    code: LogErrorCode,
+    message: string,
+    options: { cause?: unknown; retriable?: boolean; records?: readonly number[] | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'LogError';
     this.code = code;
     this.retriable = options.retriable ?? table[code][1];
+    this.records = options.records;
   }
 }
 

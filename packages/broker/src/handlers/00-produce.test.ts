@@ -38,6 +38,19 @@ test('each partition has its own answer: one that is refused does not hold back 
   assert.deepEqual(broker.log.offsets('t', 1), { earliest: 0, latest: 1 });
 });
 
+test('a producer to a compacted topic hears which records of its batch have no key', async (t) => {
+  const { client, broker } = await startBroker(t);
+  await broker.log.createTopic('t', { config: { 'cleanup.policy': 'compact' } });
+  const records = batchOf([['k', '1'], '2', ['l', '3'], '4']);
+  const { responses } = await client.call(Produce, 9, { acks: -1, timeoutMs: 1000, topicData: [to(0, records)] });
+  const { errorCode, recordErrors } = responses[0]!.partitionResponses[0]!;
+  assert.equal(errorCode, 87);
+  assert.deepEqual(
+    recordErrors.map(({ batchIndex }) => batchIndex),
+    [1, 3],
+  );
+});
+
 test('acks other than all, 1 and 0 are refused', async (t) => {
   const { client, broker } = await startBroker(t);
   await broker.log.createTopic('t');

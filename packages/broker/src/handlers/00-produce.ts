@@ -62,13 +62,17 @@ function append(
     baseOffset: -1,
     logAppendTimeMs: -1,
     logStartOffset: -1,
+    recordErrors: [] as { batchIndex: number }[],
     errorMessage: null as string | null,
   };
   const fail = (error: unknown) => {
     const code = codeOf(error);
     if (code === 'UNKNOWN_SERVER_ERROR') call.broker.say(`Produce failed: ${String(error)}`);
     answer.errorCode = errorNumber(code);
-    answer.errorMessage = error instanceof LogError ? error.message : null;
+    if (error instanceof LogError) {
+      answer.errorMessage = error.message;
+      answer.recordErrors = error.records?.map((batchIndex) => ({ batchIndex })) ?? [];
+    }
     answer.baseOffset = -1;
   };
   try {

@@ -94,8 +94,9 @@ function keyFaultOf(batch: Buffer, config: TopicConfig): ProducerFault | undefin
     if (error instanceof LogError) return invalid(error.message);
     throw error;
   }
-  const keyless = records.findIndex(({ key }) => key === null);
-  return keyless < 0 ? undefined : invalid(`record ${keyless} of the batch has no key, and the topic is compacted`);
+  const keyless = records.flatMap(({ key }, index) => (key === null ? [index] : []));
+  if (keyless.length === 0) return undefined;
+  return { ...invalid(`record ${keyless[0]} of the batch has no key, and the topic is compacted`), records: keyless };
 }
 
 function invalid(what: string): ProducerFault {

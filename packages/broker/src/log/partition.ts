@@ -372,7 +372,8 @@ export class Partition implements Flushable {
   }
 
   private expectNone(fault: ProducerFault | undefined): void {
-    if (fault !== undefined) throw new LogError(fault.code, `${this.name}: ${fault.what}`);
+    if (fault === undefined) return;
+    throw new LogError(fault.code, `${this.name}: ${fault.what}`, { records: fault.records });
   }
 
   private putMark(): void {

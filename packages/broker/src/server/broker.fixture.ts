@@ -29,10 +29,17 @@ export async function startBroker(
   return { broker, client, remarks };
 }
 
-/** A record batch as a client sends it. */
-export function batchOf(values: readonly string[], fields?: Partial<ProducerFields>, timestamp = 1_000): Buffer {
+/** A record batch as a client sends it, of values or of pairs of a key and a value. */
+export function batchOf(
+  records: readonly (string | readonly [key: string, value: string])[],
+  fields?: Partial<ProducerFields>,
+  timestamp = 1_000,
+): Buffer {
   const builder = new BatchBuilder();
-  for (const value of values) builder.add(timestamp, null, Buffer.from(value), []);
+  for (const record of records) {
+    const [key, value] = typeof record === 'string' ? [null, record] : record;
+    builder.add(timestamp, key === null ? null : Buffer.from(key), Buffer.from(value), []);
+  }
   const none = { producerId: -1, producerEpoch: -1, baseSequence: -1, attributes: 0 };
   return Buffer.from(builder.finish({ ...none, ...fields }));
 }
