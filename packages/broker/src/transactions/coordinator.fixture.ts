@@ -11,7 +11,7 @@ import { bytesOf, keyOf } from './transaction-record.ts';
 /** For tests: a coordinator over a real log on a disk that can fail, and participants that note what they are asked. */
 export const DAY = 86_400_000;
 
-export class NotingParticipants implements Participants {
+class NotingParticipants implements Participants {
   readonly asked: { readonly at: string; readonly marker: Marker }[] = [];
   /** While it is set, whoever is asked waits for it. */
   gate: Promise<void> | undefined;

@@ -3,7 +3,7 @@
  * before its first id is given; a restart leaves the rest of a block unused, as Kafka does. 0 is never given: some
  * clients send it in InitProducerId to say that they have none.
  */
-export const BLOCK = 1000;
+const BLOCK = 1000;
 
 export class ProducerIds {
   private readonly allot: (count: number) => Promise<number>;
