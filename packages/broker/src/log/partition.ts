@@ -15,6 +15,7 @@ import { Segment, type SegmentPlace } from './segment.ts';
 import { isSystemError } from './storage.ts';
 import { segmentAge } from './topic-config.ts';
 import { type Marker, markerBatch } from './transaction-marker.ts';
+import { Watchers } from './watchers.ts';
 
 /**
  * One partition: its segments in order, appended to at the end, read anywhere. Four offsets order its life:
@@ -69,11 +70,6 @@ export interface Appended {
   readonly logAppendTime: number;
 }
 
-interface Waiter {
-  readonly end: number;
-  readonly done: (error: LogError | undefined) => void;
-}
-
 export class Partition implements Flushable {
   readonly topic: string;
   readonly partition: number;
@@ -85,8 +81,7 @@ export class Partition implements Flushable {
   private readonly reads: PartitionReader;
   private readonly states: ProducerStates;
   private readonly snapshots: ProducerSnapshots;
-  private readonly listeners = new Set<() => void>();
-  private readonly waiters: Waiter[] = [];
+  private readonly watchers: Watchers;
   /** What producers hold back until just before the next sync. */
   private readonly collectors = new Set<() => void>();
   /** The first segment that may hold unsynced bytes. */
@@ -125,6 +120,7 @@ export class Partition implements Flushable {
     this.reads = new PartitionReader(this, state.segments, this.reader);
     this.states = state.producers;
     this.snapshots = state.snapshots;
+    this.watchers = new Watchers(options.rethrow);
     this.firstUnsynced = this.active;
     this.start = state.start;
     this.end = state.end;
@@ -228,7 +224,7 @@ export class Partition implements Flushable {
   whenReadable(end: number, done: (error: LogError | undefined) => void): void {
     if (this.highWatermark >= end) done(undefined);
     else if (this.error !== undefined) done(this.error);
-    else this.waiters.push({ end, done });
+    else this.watchers.wait(end, done);
   }
 
   /** Asks for a sync, before which `collect` is called once to append what should be in it. */
@@ -293,7 +289,7 @@ export class Partition implements Flushable {
   refuse(error: LogError): void {
     this.error ??= error;
     this.collect();
-    for (const { done } of this.waiters.splice(0)) done(this.error);
+    this.watchers.refuse(this.error);
   }
 
   private collect(): void {
@@ -335,21 +331,8 @@ export class Partition implements Flushable {
     if (end === this.highWatermark) return;
     this.highWatermark = end;
     this.lastStableOffset = this.stableOffset();
-    let served = 0;
-    while (served < this.waiters.length && this.waiters[served]!.end <= end) served++;
-    for (const { done } of this.waiters.splice(0, served)) done(undefined);
-    this.tellListeners();
-  }
-
-  private tellListeners(): void {
-    for (const listener of [...this.listeners]) {
-      try {
-        listener();
-      } catch (error) {
-        // A listener's own failure must not look like the log's.
-        this.options.rethrow(error);
-      }
-    }
+    this.watchers.durable(end);
+    this.watchers.tell();
   }
 
   /** By size, or because the batch is so much later than the first. */
@@ -385,9 +368,7 @@ export class Partition implements Flushable {
   // ---- reading ----
 
   onAppend(listener: () => void): () => void {
-    const own = () => listener();
-    this.listeners.add(own);
-    return () => void this.listeners.delete(own);
+    return this.watchers.onAppend(listener);
   }
 
   /** Committed records from `offset` on; none only at the last stable offset, or behind it. */
@@ -440,7 +421,7 @@ export class Partition implements Flushable {
     this.putMark();
     if (this.start <= this.lastStableOffset) return;
     this.lastStableOffset = this.stableOffset();
-    this.tellListeners();
+    this.watchers.tell();
   }
 
   /** Lets go what lies before `offset`, or all for -1; durable when it resolves to where the partition starts then. */
