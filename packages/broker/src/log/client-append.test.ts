@@ -123,7 +123,7 @@ test('the bytes are kept as they came, but for the offsets; LogAppendTime sets t
   const [kept] = partition.readBatches(1, 1000).batches;
   assert.deepEqual(kept!.subarray(16), sent.subarray(16));
   assert.equal(headerOf(kept!, 0).baseOffset, 1);
-  const stamping = (await opened({ 'message.timestamp.type': 'LogAppendTime' })).partition;
+  const { log, partition: stamping } = await opened({ 'message.timestamp.type': 'LogAppendTime' });
   const appended = stamping.appendFromClient(batchOf(['a', 'b'], { timestamp: 5 }));
   assert.equal(appended.logAppendTime, NOW);
   await durable(stamping, appended);
@@ -132,6 +132,8 @@ test('the bytes are kept as they came, but for the offsets; LogAppendTime sets t
     [NOW, NOW],
   );
   assert.equal(stamping.offsetForTime(NOW), 0);
+  const here = await log.producer().send({ topic: 't', timestamp: 5, value: null });
+  assert.deepEqual([here.timestamp, stamping.read(2, 1000).records[0]!.timestamp], [NOW, NOW]);
 });
 
 test('a batch that is sent again is answered with its first offset, once it is durable, and not kept twice', async () => {

@@ -4,7 +4,7 @@ import { BatchBuilder, MAX_TIMESTAMP, recordBytesAtMost } from './batch-builder.
 import type { Clock } from './clock.ts';
 import type { Partition } from './partition.ts';
 import { partitionForKey } from './partitioner.ts';
-import { HEADER_BYTES } from './record-batch.ts';
+import { HEADER_BYTES, stampAppendTime } from './record-batch.ts';
 import type { Topic } from './topic.ts';
 
 /**
@@ -205,6 +205,11 @@ class Lane {
     this.gone();
     const batch = builder.finish();
     const bytes = batch.length;
+    if (this.topic.config['message.timestamp.type'] === 'LogAppendTime') {
+      const now = producer.seam.clock.now();
+      stampAppendTime(batch, now);
+      sends.stamp(now);
+    }
     producer.entered(bytes);
     let base = 0;
     const settle = (error: LogError | undefined) => {
@@ -238,6 +243,10 @@ class Sends {
       this.resolves.push(resolve);
       this.rejects.push(reject);
     });
+  }
+
+  stamp(timestamp: number): void {
+    this.timestamps.fill(timestamp);
   }
 
   settle(topic: string, partition: number, base: number, error: LogError | undefined): void {
