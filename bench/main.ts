@@ -1,12 +1,13 @@
 /** `npm run bench -- NAME [--json]`: runs one benchmark, or lists them. Figures are medians of the run; see docs/benchmarks.md. */
 import { parseArgs } from 'node:util';
 import type { Bench, Row } from './bench.ts';
+import { kafkaBench } from './kafka.ts';
 import { latencyBench } from './latency.ts';
 import { logBench } from './log.ts';
 import { startBench } from './start.ts';
 import { wordCountBench } from './word-count.ts';
 
-const benches: readonly Bench[] = [wordCountBench, latencyBench, logBench, startBench];
+const benches: readonly Bench[] = [wordCountBench, latencyBench, logBench, startBench, kafkaBench];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

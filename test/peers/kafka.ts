@@ -23,6 +23,8 @@ export interface Kafka {
   readonly bootstrap: string;
   readonly version: string;
   readonly pid: number;
+  /** From the start of its process, its folder formatted before. */
+  readonly readyMs: number;
   readonly stop: () => Promise<void>;
 }
 
@@ -58,6 +60,7 @@ async function startOn(ports: Ports, options: KafkaOptions): Promise<Kafka> {
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+  const began = performance.now();
   const child = spawn('java', [...java, 'kafka.Kafka', config], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -79,7 +82,9 @@ async function startOn(ports: Ports, options: KafkaOptions): Promise<Kafka> {
     await stop();
     throw error;
   }
-  return { bootstrap: `127.0.0.1:${ports.client}`, version: kafkaVersion('server'), pid: child.pid ?? 0, stop };
+  const readyMs = performance.now() - began;
+  const bootstrap = `127.0.0.1:${ports.client}`;
+  return { bootstrap, version: kafkaVersion('server'), pid: child.pid ?? 0, readyMs, stop };
 }
 
 const running = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
