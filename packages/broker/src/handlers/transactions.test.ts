@@ -96,6 +96,7 @@ test('a transaction of records and offsets is committed and aborted, in the olde
       assert.equal(await end(client, version, producer, committed), 0);
       assert.deepEqual(values(broker), committed ? ['yes'] : []);
       assert.equal(broker.log.committedOffsets('g', 't').get(0), committed ? 5 : undefined);
+      assert.equal(broker.log.committedOffsets('g', 'unknown').size, 0);
       assert.equal(await end(client, version, producer, committed), 0, 'a retry');
     }
   }

@@ -19,6 +19,7 @@ import { defaultConfig } from './topic-config.ts';
  *     recovery-point               the marks, a cell per partition
  *     __cluster_metadata-0/        the topics: a keyed log in cell 0
  *     __consumer_offsets-0/        what groups committed: a keyed log in cell 1
+ *     __transaction_state-0/       where transactions stand: a keyed log in a cell that the catalog gives it
  *     <topic>-<partition>/         partition.metadata and the segments
  */
 export interface DirectoryOptions {
