@@ -34,7 +34,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   if (!(allowRemote || isLoopback(address))) {
     throw new LogError(
       'INVALID_CONFIG',
-      `${host} can be reached from other machines, and whoever reaches it can read, write and delete every topic: listen on 127.0.0.1, or allow it explicitly (allowRemote)`,
+      `${host} can be reached from other machines, and whoever reaches it can read, write and delete every topic: listen on 127.0.0.1, or allow it explicitly (allowRemote: true, or --allow-remote on the command line)`,
     );
   }
   let open = 0;
