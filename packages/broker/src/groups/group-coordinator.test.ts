@@ -190,6 +190,34 @@ test('a leader that dies before it assigns is replaced, and those who wait are s
   assert.deepEqual([again.generationId, again.leader], [2, follower.memberId]);
 });
 
+test('an assignment that becomes durable after the group went on is not handed out', async () => {
+  const { groups, clock } = await openBench();
+  const join = groups.join(joinRequest());
+  clock.advance(1000);
+  const joined = await join;
+  const syncing = new Outcome(groups.sync(syncRequest(joined)));
+  const newcomer = new Outcome(groups.join(joinRequest()));
+  await settle();
+  assert.ok(refusedWith('REBALANCE_IN_PROGRESS')(syncing.error));
+  assert.equal(groups.describe(GROUP)?.state, 'PreparingRebalance');
+  const again = await groups.join(joinRequest({ memberId: joined.memberId }));
+  await settle();
+  assert.deepEqual([again.generationId, newcomer.value?.generationId], [2, 2]);
+});
+
+test('a newcomer that goes away with the id it was given is waited for no longer', async () => {
+  const bench = await openBench();
+  const { groups } = bench;
+  const { joined } = await stableGroup(bench, 1);
+  const { memberId } = await groups.join(joinRequest({ requireKnownMemberId: true }));
+  const again = new Outcome(groups.join(joinRequest({ memberId: joined[0]?.memberId ?? '' })));
+  await settle();
+  assert.equal(again.done, false);
+  assert.deepEqual(groups.leave(GROUP, [{ memberId, groupInstanceId: null }]), [{ memberId, groupInstanceId: null }]);
+  await settle();
+  assert.equal(again.value?.generationId, 2);
+});
+
 test('who leaves is gone at once; when the last does, the group is empty', async () => {
   const bench = await openBench();
   const { groups } = bench;

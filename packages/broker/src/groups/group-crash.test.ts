@@ -86,7 +86,7 @@ async function load(bench: Bench, witness: Witness): Promise<void> {
     witness.pending = true;
     const before = witness.offsets.get(1)?.[0] ?? -1;
     await decide(witness, 1, commits ? offset : before, () => {
-      const completed = groups.transactionalOffsets.complete(producer, commits);
+      const completed = bench.log.groupOffsets.complete(producer, commits);
       witness.pending = false;
       return completed;
     });
@@ -115,7 +115,7 @@ async function verify(storage: FaultyStorage, now: number, witness: Witness): Pr
     assert.equal(assignment.toString(), member.memberId);
   }
   if (witness.stable.length > 0) assert.equal(groups.describe(GROUP)?.members.length, witness.stable.length);
-  await groups.transactionalOffsets.complete(producer, false);
+  await bench.log.groupOffsets.complete(producer, false);
   assert.equal(groups.offsets.fetch(GROUP, [{ topic: TOPIC, partition: 1 }], true)[0]?.error, undefined);
   clock.advance(SESSION);
   assert.notEqual(groups.describe(GROUP)?.state ?? 'Empty', 'Stable', 'and it ends when nobody is heard of');

@@ -191,9 +191,9 @@ test('offsets of a transaction show when it commits, never when it aborts, and a
     assert.equal(offsetOf(bench), 1);
     assert.equal(offsetOf(bench, { stable: true }), 'UNSTABLE_OFFSET_COMMIT');
     assert.equal(offsetOf(bench, { stable: true, partition: 1 }), -1);
-    await groups.transactionalOffsets.complete(producer, commit);
+    await bench.log.groupOffsets.complete(producer, commit);
     assert.equal(offsetOf(bench, { stable: true }), expected);
-    await groups.transactionalOffsets.complete(producer, commit);
+    await bench.log.groupOffsets.complete(producer, commit);
   }
 });
 
@@ -207,7 +207,7 @@ test('a transaction survives a restart, and its end is found again', async () =>
   await restart();
   assert.equal(offsetOf(bench, { stable: true }), 'UNSTABLE_OFFSET_COMMIT');
   assert.equal(bench.groups.describe(GROUP)?.state, 'Empty');
-  await bench.groups.transactionalOffsets.complete(producer, true);
+  await bench.log.groupOffsets.complete(producer, true);
   await restart();
   assert.equal(offsetOf(bench, { stable: true }), 5);
 });
@@ -220,16 +220,16 @@ test('what was written last counts, whoever ends last', async () => {
     groups.transactionalOffsets.pend(who, { ...nobody, offsets: [at(offset)] });
   await pend(producer, 1);
   await pend(other, 2);
-  await groups.transactionalOffsets.complete(other, true);
-  await groups.transactionalOffsets.complete(producer, true);
+  await bench.log.groupOffsets.complete(other, true);
+  await bench.log.groupOffsets.complete(producer, true);
   assert.equal(offsetOf(bench), 2);
   await pend(producer, 3);
   await groups.offsets.commit({ ...nobody, offsets: [at(4)] });
-  await groups.transactionalOffsets.complete(producer, true);
+  await bench.log.groupOffsets.complete(producer, true);
   assert.equal(offsetOf(bench), 4);
   await pend(producer, 5);
   await groups.delete(GROUP);
-  await groups.transactionalOffsets.complete(producer, true);
+  await bench.log.groupOffsets.complete(producer, true);
   assert.equal(offsetOf(bench), -1);
   await closeBench(bench);
   assert.equal(offsetOf(await openBench({}, bench.storage, bench.clock)), -1);
@@ -250,16 +250,23 @@ test('a transaction commits for a member of the generation, also during a rebala
   await pend(identity(again));
 });
 
-test('an open transaction keeps offsets and group from expiring', async () => {
+test('an open transaction keeps its offsets and its group from expiring, and nothing else', async () => {
   const bench = await openWithTopic();
   const { groups, clock } = bench;
+  await groups.offsets.commit({ ...nobody, offsets: [at(1), at(2, { partition: 1 })] });
   await groups.transactionalOffsets.pend(producer, { ...nobody, offsets: [at(5)] });
+  const other = { producerId: 10, producerEpoch: 0 };
+  const simple = { ...nobody, group: 'simple' };
+  await groups.offsets.commit({ ...simple, offsets: [at(1, { partition: 2 })] });
+  await groups.transactionalOffsets.pend(other, { ...simple, offsets: [at(7)] });
   for (let n = 0; n < 3; n++) {
     clock.advance(8 * DAY);
     await settle();
   }
-  await groups.transactionalOffsets.complete(producer, true);
-  assert.equal(offsetOf(bench), 5);
+  assert.deepEqual([offsetOf(bench), offsetOf(bench, { partition: 1 })], [1, -1]);
+  await bench.log.groupOffsets.complete(producer, true);
+  await bench.log.groupOffsets.complete(other, true);
+  assert.deepEqual([offsetOf(bench), offsetOf(bench, { group: 'simple' })], [5, 7]);
 });
 
 test('a thousand transactions and commits leave a small log that still knows what is pending', async () => {
@@ -273,7 +280,7 @@ test('a thousand transactions and commits leave a small log that still knows wha
   for (let n = 0; n < 1000; n++) {
     await groups.offsets.commit({ ...nobody, offsets: [at(n, { metadata })] });
     await groups.transactionalOffsets.pend(producer, { ...nobody, offsets: [at(n, { partition: 2 })] });
-    await groups.transactionalOffsets.complete(producer, n % 2 === 0);
+    await bench.log.groupOffsets.complete(producer, n % 2 === 0);
   }
   await settle();
   await closeBench(bench);
@@ -287,7 +294,7 @@ test('a thousand transactions and commits leave a small log that still knows wha
     [0, 1, 2].map((partition) => offsetOf(again, { partition, stable: true })),
     [999, 'UNSTABLE_OFFSET_COMMIT', 998],
   );
-  await again.groups.transactionalOffsets.complete({ producerId: 77, producerEpoch: 1 }, true);
+  await again.log.groupOffsets.complete({ producerId: 77, producerEpoch: 1 }, true);
   assert.equal(offsetOf(again, { partition: 1, stable: true }), 3);
   assert.notEqual(log, again.log);
 });

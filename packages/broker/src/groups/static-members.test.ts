@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LogError, type LogErrorCode } from '../errors.ts';
 import {
+  closeBench,
   GROUP,
   identity,
   joinRequest,
@@ -112,6 +113,34 @@ test('a rebalance that a static member misses ends after its time-out, with the 
   clock.advance(REBALANCE);
   await settle();
   assert.equal(again.value?.members.length, 2);
+});
+
+test('a leader that misses a rebalance leads no longer, also if it keeps its place', async () => {
+  const bench = await openBench();
+  const { groups, clock } = bench;
+  const long = (n: number) => ({ ...instance(n), sessionTimeoutMs: REBALANCE * 4 });
+  const joins = [groups.join(joinRequest(long(0))), groups.join(joinRequest(long(1)))];
+  clock.advance(1000);
+  const joined = await Promise.all(joins);
+  const follower = joined.find(({ memberId, leader }) => memberId !== leader);
+  assert.ok(follower);
+  await Promise.all(joined.map((one) => groups.sync(syncRequest(one, one.memberId.slice(0, 5)))));
+  const protocols = [{ name: 'range', metadata: subscription(['other']) }];
+  const pod = { groupInstanceId: follower.memberId.slice(0, 5), sessionTimeoutMs: REBALANCE * 4 };
+  const again = new Outcome(groups.join(joinRequest({ ...pod, memberId: follower.memberId, protocols })));
+  clock.advance(REBALANCE);
+  await settle();
+  assert.deepEqual([again.value?.leader, again.value?.members.length], [follower.memberId, 2]);
+});
+
+test('after a restart of the broker it is still known who leads, whatever came and went before', async () => {
+  const { leaderPod, follower, followerPod, ...bench } = await twoPods();
+  const back = await bench.groups.join(joinRequest({ groupInstanceId: leaderPod }));
+  await closeBench(bench);
+  const { groups } = await openBench({}, bench.storage, bench.clock);
+  const member = { memberId: follower.memberId, groupInstanceId: followerPod };
+  const told = await groups.join(joinRequest(member));
+  assert.deepEqual([told.generationId, told.leader], [1, back.memberId]);
 });
 
 test('an operator removes a static member by its instance id', async () => {

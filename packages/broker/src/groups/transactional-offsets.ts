@@ -7,14 +7,11 @@ import type { OffsetCommitRequest, PartitionResult } from './requests.ts';
 
 /**
  * Offsets that a transaction commits, kept as Kafka keeps them: as the producer's transactional records in
- * `__consumer_offsets`, which count from the marker of its commit on and are found again after a crash. The transaction
- * coordinator uses this through two calls:
+ * `__consumer_offsets`, which count from the marker of its commit on and are found again after a crash.
  *
- *     pend(producer, request)        durable when it resolves. The caller has made sure, in the same turn, that this
- *                                    epoch is the producer's and that its transaction is ongoing and holds the group:
- *                                    nothing here fences epochs.
- *     complete(producer, commit)     durable when it resolves; may be repeated, and may be asked for a producer that
- *                                    has pended nothing.
+ * `pend` is durable when it resolves. The caller has made sure, in the same turn, that this epoch is the producer's and
+ * that its transaction is ongoing and holds the group: nothing here fences epochs. What ends the transaction is
+ * `GroupOffsets.complete`, durable when it resolves, which may be repeated, and asked for a producer that pended nothing.
  *
  * Of several transactions, and plain commits, for one partition the one that was written last wins.
  */
@@ -45,9 +42,5 @@ export class TransactionalOffsets {
     const { results, accepted } = judge(request, this.seams.clock.now());
     await appended(this.seams.offsets.pend(producer, request.group, accepted));
     return results;
-  }
-
-  complete(producer: OffsetProducer, commit: boolean): Promise<void> {
-    return this.seams.offsets.complete(producer, commit);
   }
 }
