@@ -38,6 +38,7 @@ const table = {
   INVALID_CONFIG: [40, false],
   INVALID_REQUEST: [42, false],
   UNSUPPORTED_FOR_MESSAGE_FORMAT: [43, false],
+  POLICY_VIOLATION: [44, false],
   OUT_OF_ORDER_SEQUENCE_NUMBER: [45, false],
   INVALID_PRODUCER_EPOCH: [47, false],
   INVALID_TXN_STATE: [48, false],

@@ -158,16 +158,61 @@ export class Catalog {
     this.expectNew(name);
   }
 
-  async alter(name: string, changes: Partial<TopicConfig>): Promise<Topic> {
-    configWith(defaultConfig, changes);
+  alter(name: string, changes: Partial<TopicConfig>): Promise<Topic> {
+    return this.configure(name, (set) => ({ ...set, ...changes }));
+  }
+
+  /** Has what is set on the topic be what `change` makes of it, and everything else a default. */
+  async configure(name: string, change: (set: Partial<TopicConfig>) => Partial<TopicConfig>): Promise<Topic> {
+    configWith(defaultConfig, change(this.known(name).record.config));
     return this.directory.commit.exclusively(async () => {
       const known = this.known(name);
-      const record = { ...known.record, config: { ...known.record.config, ...changes } };
-      await this.write(known.topic.id, record);
+      const { topic } = known;
+      const set = change(known.record.config);
+      const config = configWith(defaultConfig, set);
+      const record = { ...known.record, config: set };
+      await this.write(topic.id, record);
       known.record = record;
-      known.topic.config = configWith(defaultConfig, record.config);
-      return known.topic;
+      Object.assign(topic, { config, set });
+      return topic;
     });
+  }
+
+  /** Adds empty partitions, so that there are `count`. */
+  async grow(name: string, count: number): Promise<Topic> {
+    this.expectGrowable(name, count);
+    return this.directory.commit.exclusively(async () => {
+      this.expectGrowable(name, count);
+      const known = this.known(name);
+      const { topic, record: old } = known;
+      const cells = [...old.cells, ...this.freeCells(count - old.partitions)];
+      const record = { ...old, partitions: count, cells };
+      const added: Partition[] = [];
+      try {
+        await this.makeFiles(topic.id, record, old.partitions);
+        await this.openPartitions(topic, record, added, old.partitions);
+        await this.write(topic.id, record);
+      } catch (error) {
+        for (const partition of added) partition.delete();
+        if (this.directory.commit.stopped === undefined) {
+          await this.removeFiles(record, old.partitions).catch(() => undefined);
+        }
+        throw storageError(`cannot add partitions to topic '${name}'`, error);
+      }
+      known.record = record;
+      topic.partitions.push(...added);
+      return topic;
+    });
+  }
+
+  /** Throws what `grow` would, as far as can be said beforehand. */
+  expectGrowable(name: string, count: number): void {
+    const { partitions } = this.known(name).record;
+    if (Number.isInteger(count) && count > partitions && count <= MAX_PARTITIONS) return;
+    throw new LogError(
+      'INVALID_PARTITIONS',
+      `topic '${name}' has ${partitions} partitions and cannot have ${count}; it must be more, and at most ${MAX_PARTITIONS}`,
+    );
   }
 
   /** `forget` runs when the topic is gone for good, before its name can be taken again. */
@@ -218,11 +263,12 @@ export class Catalog {
     }
   }
 
-  private async makeFiles(id: string, record: TopicRecord): Promise<void> {
+  /** Those of the partitions from `first` on. */
+  private async makeFiles(id: string, record: TopicRecord, first = 0): Promise<void> {
     const { storage, commit, points, path } = this.directory;
-    await this.removeFiles(record);
-    await points.allot(record.cells.map((_, partition) => cellOf(id, record, partition)));
-    for (let partition = 0; partition < record.partitions; partition++) {
+    await this.removeFiles(record, first);
+    await points.allot(record.cells.map((_, partition) => cellOf(id, record, partition)).slice(first));
+    for (let partition = first; partition < record.partitions; partition++) {
       const directory = this.directory.directoryOf(record.name, partition);
       storage.makeDirectory(directory);
       const file = storage.open(join(directory, METADATA_FILE), true);
@@ -237,10 +283,10 @@ export class Catalog {
     await commit.syncDirectory(path);
   }
 
-  private async removeFiles(record: TopicRecord): Promise<void> {
+  private async removeFiles(record: TopicRecord, first = 0): Promise<void> {
     const { storage, path } = this.directory;
     const present = new Set(storage.list(path));
-    for (let partition = 0; partition < record.partitions; partition++) {
+    for (let partition = first; partition < record.partitions; partition++) {
       const name = `${record.name}-${partition}`;
       if (present.has(name)) await this.removeDirectory(join(path, name));
     }
@@ -257,18 +303,18 @@ export class Catalog {
   }
 
   private async openTopic(id: string, record: TopicRecord): Promise<Known> {
-    const topic: Topic = {
-      name: record.name,
-      id,
-      partitions: [],
-      config: configWith(defaultConfig, record.config),
-      deleted: false,
-    };
-    for (let partition = 0; partition < record.partitions; partition++) {
-      const cell = cellOf(id, record, partition);
-      topic.partitions.push(await this.directory.openPartition(record.name, partition, cell, () => topic.config));
-    }
+    const { name, config: set } = record;
+    const config = configWith(defaultConfig, set);
+    const topic: Topic = { name, id, partitions: [], config, set, deleted: false };
+    await this.openPartitions(topic, record, topic.partitions, 0);
     return { topic, record };
+  }
+
+  private async openPartitions(topic: Topic, record: TopicRecord, into: Partition[], first: number): Promise<void> {
+    for (let partition = first; partition < record.partitions; partition++) {
+      const cell = cellOf(topic.id, record, partition);
+      into.push(await this.directory.openPartition(topic.name, partition, cell, () => topic.config));
+    }
   }
 
   private async write(id: string, record: TopicRecord | undefined): Promise<void> {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { BatchBuilder } from './batch-builder.ts';
 import { compressLike } from './decompress.ts';
 import { FaultyStorage, seededRandom } from './faulty-storage.ts';
-import { type DirectoryLog, openLog } from './log.ts';
+import { type DirectoryLog, openDirectoryLog } from './log.ts';
 import { ManualClock } from './manual-clock.ts';
 import type { Partition } from './partition.ts';
 import { HEADER_BYTES, headerOf, setChecksum } from './record-batch.ts';
@@ -25,7 +25,7 @@ interface Write {
 
 async function open(storage: FaultyStorage, clock: ManualClock, compactionMapBytes?: number): Promise<DirectoryLog> {
   const map = compactionMapBytes === undefined ? {} : { compactionMapBytes };
-  return openLog({ directory: '/data', storage, clock, random: seededRandom(1), ...map });
+  return openDirectoryLog({ directory: '/data', storage, clock, random: seededRandom(1), ...map });
 }
 
 function partitionOf(log: DirectoryLog): Partition {

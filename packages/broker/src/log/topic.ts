@@ -7,5 +7,7 @@ export interface Topic {
   readonly id: string;
   readonly partitions: Partition[];
   config: TopicConfig;
+  /** What of it was set; the rest are defaults. */
+  set: Partial<TopicConfig>;
   deleted: boolean;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Log, LogOptions } from './api.ts';
 import { FaultyStorage, seededRandom } from './faulty-storage.ts';
-import { openLog } from './log.ts';
+import { openDirectoryLog, openLog } from './log.ts';
 import { ManualClock } from './manual-clock.ts';
 import { defaultConfig } from './topic-config.ts';
 
@@ -234,4 +234,46 @@ test('the log of committed offsets is rewritten when most of it is outdated', as
   const again = await open({ storage: storage.afterPowerCut(() => 0) });
   assert.deepEqual(again.committedOffsets(group, 't'), new Map([[0, 299]]));
   assert.deepEqual(again.committedOffsets('other', 't'), new Map([[0, 5]]));
+});
+
+test('a power cut while a topic grows leaves it as large as it was, or as it was to be', async () => {
+  const calm = new FaultyStorage();
+  const grown = async (storage: FaultyStorage) => {
+    const log = await openDirectoryLog({
+      directory: '/data',
+      storage,
+      clock: new ManualClock(),
+      random: seededRandom(1),
+    });
+    await log.createTopic('t');
+    await log.producer().send({ topic: 't', value: Buffer.from('x') });
+    await log.catalog.grow('t', 3);
+    await log.producer().send({ topic: 't', partition: 2, value: Buffer.from('y') });
+    return log;
+  };
+  await (await grown(calm)).close();
+  const sizes = new Set<number>();
+  for (let cutAt = 1; cutAt <= calm.operations; cutAt++) {
+    const storage = new FaultyStorage();
+    storage.cutAt = cutAt;
+    let acknowledged = false;
+    await grown(storage).then(
+      () => {
+        acknowledged = true;
+      },
+      () => undefined,
+    );
+    const log = await open({ storage: storage.afterPowerCut(seededRandom(cutAt)) });
+    if (!log.topics().includes('t')) continue;
+    const { partitions } = log.describeTopic('t');
+    sizes.add(partitions.length);
+    for (const { error } of partitions) assert.equal(error, undefined);
+    if (acknowledged)
+      assert.deepEqual(
+        partitions.map(({ latest }) => latest),
+        [1, 0, 1],
+      );
+    await log.close();
+  }
+  assert.deepEqual([...sizes].sort(), [1, 3]);
 });
