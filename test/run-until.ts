@@ -1,4 +1,7 @@
-/** Runs a command as a person does: watches what it prints, presses Ctrl-C when it has shown what it should, reads the exit code. */
+/**
+ * Runs a command as a person does: watches what it prints, tries what it offers, presses Ctrl-C when it has shown what
+ * it should, reads the exit code.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 
 export interface Shown {
@@ -13,6 +16,8 @@ interface Wanted {
   readonly env?: NodeJS.ProcessEnv;
   /** Interrupt when stdout matches; without it the command is left to end by itself. */
   readonly until?: RegExp;
+  /** What to do once stderr matches; the command is not interrupted before that is done, and killed if it fails. */
+  readonly meanwhile?: { readonly when: RegExp; readonly run: (match: RegExpExecArray) => Promise<void> };
   /** Milliseconds after which the command is killed and counts as stuck. */
   readonly within: number;
 }
@@ -22,26 +27,52 @@ interface Wanted {
  * what npm started each get one.
  */
 export async function runUntil(command: string, args: readonly string[], wanted: Wanted): Promise<Shown> {
-  const { cwd, env = process.env, until, within } = wanted;
+  const { cwd, env = process.env, until, meanwhile, within } = wanted;
   const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   let interrupted = false;
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    if (interrupted || !until?.test(stdout)) return;
+  let begun = false;
+  let done = meanwhile === undefined;
+  const { promise, resolve, reject } = Promise.withResolvers<Shown>();
+  const look = (): void => {
+    const match = begun ? null : meanwhile?.when.exec(stderr);
+    if (match) {
+      begun = true;
+      meanwhile!.run(match).then(
+        () => {
+          done = true;
+          look();
+        },
+        (error) => {
+          signalGroup(child, 'SIGKILL');
+          reject(error);
+        },
+      );
+    }
+    if (interrupted || !done || !until?.test(stdout)) return;
     interrupted = true;
     signalGroup(child, 'SIGINT');
+  };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    look();
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
+    look();
   });
-  const { promise, resolve, reject } = Promise.withResolvers<Shown>();
   const said = () => `\n--- stdout\n${stdout}\n--- stderr\n${stderr}`;
   const deadline = setTimeout(() => {
     signalGroup(child, 'SIGKILL');
-    const waited = until && !interrupted ? `did not print ${until}` : 'did not end';
-    reject(new Error(`\`${command} ${args.join(' ')}\` ${waited} within ${within} ms${said()}`));
+    const missing = done ? until : meanwhile!.when;
+    const waited = begun && !done ? 'did not do what was tried with it' : `did not print ${missing}`;
+
+    reject(
+      new Error(
+        `\`${command} ${args.join(' ')}\` ${until && !interrupted ? waited : 'did not end'} within ${within} ms${said()}`,
+      ),
+    );
   }, within);
   child.on('error', reject);
   child.on('close', (code, signal) => {
