@@ -52,7 +52,8 @@ class admin:
 
 
 async def send(topic, records, **config):
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, **config) as client:
+    """Produces records, each a dict of what send() takes; but for acks=all they may not be readable at once."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, **{"acks": "all", **config}) as client:
         futures = [await client.send(topic, **record) for record in records]
         await asyncio.gather(*futures)
 

@@ -47,7 +47,7 @@ def equal(actual, expected, what=""):
 
 
 def shown(value):
-    text = repr(value)
+    text = f"{len(value)} × {value!r}" if isinstance(value, list) and len(value) > 20 else repr(value)
     return text if len(text) < 400 else text[:400] + "…"
 
 

@@ -47,6 +47,7 @@ export const judges: readonly Judge[] = [
   inPython('kafka-python', 'kafka-python.py'),
   inPython('aiokafka', 'aio-kafka.py'),
   inNode('kafkajs', 'kafkajs.ts'),
+  inNode('@platformatic/kafka', 'platformatic.ts'),
   {
     name: 'Java clients',
     missing: () => whyNoJava('server'),

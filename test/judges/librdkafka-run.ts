@@ -51,8 +51,8 @@ export function runNumber(tests: readonly SuiteTest[], options: RunOptions): Pro
   return new Promise((resolve) => {
     execFile(
       join(suiteFolder, 'test-runner'),
-      // One at a time, the quick form of each, none that need no broker, none with a known issue of librdkafka's own.
-      ['-p1', '-Q', '-L', '-K', '-s', options.scenario],
+      // One at a time, and in full, as the quick form leaves whole tests empty; none that need no broker, none with a known issue of librdkafka's own.
+      ['-p1', '-L', '-K', '-s', options.scenario],
       { cwd: suiteFolder, env, timeout: longest, killSignal: 'SIGKILL', maxBuffer: 1 << 30 },
       (error, stdout, stderr) => {
         rmSync(folder, { recursive: true, force: true });

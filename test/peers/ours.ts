@@ -12,7 +12,6 @@ import { Broker } from '@millrace/broker';
 
 export interface OurBroker {
   readonly bootstrap: string;
-  readonly version: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -27,13 +26,12 @@ export async function startOurs(): Promise<OurBroker> {
     ended.then(() => undefined),
   ]);
   if (line === undefined) throw new Error('the broker ended before it was ready; what it said is above');
-  const [bootstrap = '', version = ''] = line.split(' ');
   const stop = async () => {
     child.stdin.end();
     const [code, signal] = await ended;
     if (code !== 0) throw new Error(`the broker ended with ${code ?? signal}`);
   };
-  return { bootstrap, version, stop };
+  return { bootstrap: line, stop };
 }
 
 if (import.meta.main) {
