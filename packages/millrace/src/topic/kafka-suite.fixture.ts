@@ -56,12 +56,12 @@ export function kafkaBackend({ bootstrap, close }: Pick<Brokers, 'bootstrap' | '
   };
 }
 
-/** Follows one partition: `until` resolves with all that has been taken when the condition holds. */
-function follow(log: TopicLog, topic: string, partition = 0) {
+/** Follows partitions: `until` resolves with the values of all that has been taken when the condition holds. */
+function follow(log: TopicLog, topic: string, partitions: readonly number[] = [0]) {
   const records: TopicRecord[] = [];
   const failures: unknown[] = [];
   let look = () => {};
-  const reader: PartitionReader = log.read(topic, partition, 0, () => {
+  const drain = (reader: PartitionReader) => {
     try {
       for (;;) {
         const taken = reader.take();
@@ -73,18 +73,25 @@ function follow(log: TopicLog, topic: string, partition = 0) {
       failures.push(error);
     }
     look();
+  };
+  const readers = partitions.map((partition) => {
+    const reader: PartitionReader = log.read(topic, partition, 0, () => drain(reader));
+    return reader;
   });
   const until = (enough: () => boolean) =>
     new Promise<readonly (string | null)[]>((resolve) => {
       look = () => enough() && resolve(records.map(({ value }) => text(value)));
       look();
     });
-  return { reader, records, failures, until };
+  const close = () => {
+    for (const reader of readers) reader.close();
+  };
+  return { readers, records, failures, until, close };
 }
 
 export function kafkaSuite(name: string, open: () => Promise<Brokers>): void {
   const withLog = (title: string, run: (log: TopicLog, brokers: Brokers, t: TestContext) => Promise<unknown>) =>
-    test(title, async (t) => {
+    test(title, { timeout: 60_000 }, async (t) => {
       const brokers = await open();
       const log = topicsAt(brokers.bootstrap);
       try {
@@ -121,7 +128,7 @@ async function transactions(log: TopicLog, { bootstrap }: Brokers) {
     await transaction.send({ messages: values.map((value) => ({ topic, partition: 0, value: Buffer.from(value) })) });
     return transaction;
   };
-  const { reader, until, records } = follow(log, topic);
+  const { close, until, records } = follow(log, topic);
   await (await inTransaction('aborted 1', 'aborted 2')).abort();
   await (await inTransaction('committed 1', 'committed 2')).commit();
   await log.produce(topic, [record('plain 1')]);
@@ -137,7 +144,7 @@ async function transactions(log: TopicLog, { bootstrap }: Brokers) {
   await log.produce(topic, [record('plain 3')]);
   const all = await until(() => records.length >= 6);
   assert.deepEqual(all.slice(3), ['open 1', 'plain 2', 'plain 3']);
-  reader.close();
+  close();
   await producer.close();
 }
 
@@ -149,9 +156,9 @@ async function compression(log: TopicLog, { bootstrap }: Brokers) {
     const values = Array.from({ length: 200 }, (_, i) => `${compression} ${'again and '.repeat(50)}${i}`);
     const messages = values.map((value) => ({ topic, partition: 0, value: Buffer.from(value) }));
     await producer.send({ messages, compression, acks: -1 });
-    const { reader, until, records } = follow(log, topic);
+    const { close, until, records } = follow(log, topic);
     assert.deepEqual(await until(() => records.length >= values.length), values);
-    reader.close();
+    close();
   }
   await producer.close();
 }
@@ -165,10 +172,10 @@ async function keys(log: TopicLog) {
   );
   const ends = await log.offsets('kafka.keys', 'latest');
   for (const [partition, end] of ends.entries()) {
-    const { reader, until, records } = follow(log, 'kafka.keys', partition);
+    const { close, until, records } = follow(log, 'kafka.keys', [partition]);
     const values = await until(() => records.length >= end);
     for (const value of values) assert.equal(partitionForKey(Buffer.from(value!), 5), partition);
-    reader.close();
+    close();
   }
 }
 
@@ -191,7 +198,7 @@ async function bound(log: TopicLog) {
   assert.ok(held(left) > 0, 'it was never fetched for');
   assert.ok(held(left) <= READ_AHEAD + 600_000, `${held(left)} bytes wait`);
   assert.equal(held(paused), 0);
-  for (const reader of [left, paused, other.reader]) reader.close();
+  for (const reader of [left, paused, other]) reader.close();
 }
 
 async function split(log: TopicLog) {
@@ -201,9 +208,9 @@ async function split(log: TopicLog) {
   const sending = values.map((value) => record(value));
   sending.splice(30, 0, record('y'.repeat(5_000)));
   await assert.rejects(log.produce(topic, sending), { code: 'MR_BROKER_REFUSED', message: /MESSAGE_TOO_LARGE/ });
-  const { reader, until, records } = follow(log, topic);
+  const { close, until, records } = follow(log, topic);
   assert.deepEqual(await until(() => records.length >= values.length), values);
-  reader.close();
+  close();
 }
 
 async function restart(_: TopicLog, brokers: Brokers, t: TestContext) {
@@ -212,34 +219,29 @@ async function restart(_: TopicLog, brokers: Brokers, t: TestContext) {
   const log = topicsAt(brokers.bootstrap, { log: (line) => said.push(line) });
   await log.ensureTopic({ name: 'kafka.restart', partitions: 2 });
   await log.commit('kept', 'kafka.restart', new Map([[0, 1]]));
-  const read = [0, 1].map((partition) => follow(log, 'kafka.restart', partition));
+  const { close, until, records } = follow(log, 'kafka.restart', [0, 1]);
   const sent: Promise<void>[] = [];
   const send = (from: number, to: number) => {
     for (let i = from; i < to; i++) sent.push(log.produce('kafka.restart', [record(String(i), `key ${i % 4}`)]));
   };
-  const got = () => read.reduce((sum, { records }) => sum + records.length, 0);
   send(0, 300);
-  await Promise.all(read.map(({ until }) => until(() => got() >= 100)));
+  await until(() => records.length >= 100);
   const restarted = brokers.restart();
   send(300, 600);
   await restarted;
   send(600, 700);
   await Promise.all(sent);
-  await Promise.all(read.map(({ until }) => until(() => got() >= 700)));
-  const byKey = Map.groupBy(
-    read.flatMap(({ records }) => records),
-    ({ key }) => text(key),
-  );
-  for (const [key, records] of byKey) {
+  await until(() => records.length >= 700);
+  for (const [key, of] of Map.groupBy(records, (one) => text(one.key))) {
     const wanted = Array.from({ length: 175 }, (_, i) => String(4 * i + Number(key!.slice(4))));
     assert.deepEqual(
-      records.map(({ value }) => text(value)),
+      of.map(({ value }) => text(value)),
       wanted,
     );
   }
   assert.deepEqual(await log.committed('kept', 'kafka.restart'), new Map([[0, 1]]));
   assert.match(said.join('\n'), /does not answer.*\n.*answer again/s);
-  for (const { reader } of read) reader.close();
+  close();
   await log.close();
 }
 
@@ -259,14 +261,14 @@ async function deletion(_: TopicLog, { bootstrap }: Brokers) {
   const log = topicsAt(bootstrap, { hasty: true });
   await log.ensureTopic({ name: topic });
   await log.produce(topic, [record('here')]);
-  const { reader, until, records, failures } = follow(log, topic);
+  const { close, readers, until, records, failures } = follow(log, topic);
   await until(() => records.length === 1);
   const admin = new Admin({ clientId: 'suite', bootstrapBrokers: [bootstrap] });
   await admin.deleteTopics({ topics: [topic] });
   await admin.close();
   await until(() => failures.length > 0);
-  assert.throws(() => reader.take(), { code: 'MR_TOPIC_GONE' }, 'and again each time');
+  assert.throws(() => readers[0]!.take(), { code: 'MR_TOPIC_GONE' }, 'and again each time');
   await assert.rejects(log.produce(topic, [record('lost')]), { code: 'MR_TOPIC_GONE' });
-  reader.close();
+  close();
   await log.close();
 }

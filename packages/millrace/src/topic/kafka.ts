@@ -11,7 +11,10 @@ import { Publisher } from './kafka/publisher.ts';
 import { ensureTopic, offsets } from './kafka/topics.ts';
 import type { TopicLog } from './topic-log.ts';
 
-/** Connects when it is first asked for something. `close` waits for what is being written. */
+/** What has not been written so long after `close` is given up: the brokers are away. */
+const CLOSE_WITHIN = 5_000;
+
+/** Connects when it is first asked for something. */
 export function kafkaTopicLog(options: KafkaOptions): TopicLog {
   const cluster = new Cluster(options);
   const fetcher = new Fetcher(cluster);
@@ -25,7 +28,7 @@ export function kafkaTopicLog(options: KafkaOptions): TopicLog {
     commit: (group, topic, positions) => groups.commit(group, topic, positions),
     committed: (group, topic) => groups.committed(group, topic),
     async close() {
-      await publisher.settled();
+      await Promise.race([publisher.settled(), cluster.pause(CLOSE_WITHIN)]);
       await cluster.close();
     },
   };

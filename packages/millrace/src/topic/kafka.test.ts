@@ -1,0 +1,140 @@
+/** Topics at the embedded broker, reached over TCP like any other. Apache Kafka takes the same suites in test/kafka. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Broker } from '@millrace/broker';
+import { startTopology } from '../engine/start.ts';
+import { topology, type } from '../index.ts';
+import { memoryLedger } from '../ledger/memory.ts';
+import { realRuntime } from '../runtime/real.ts';
+import { json, topic, topicLog, topicSink, topicSpout } from '../topic.ts';
+import { type Brokers, kafkaBackend, kafkaSuite, topicsAt } from './kafka-suite.fixture.ts';
+import { topicLogSuite } from './topic-log-suite.ts';
+
+async function embeddedBroker(): Promise<Brokers> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));
+  let broker = await Broker.start({ directory });
+  const { port, bootstrap } = broker;
+  return {
+    bootstrap,
+    async restart() {
+      await broker.close();
+      broker = await Broker.start({ directory, port });
+    },
+    async close() {
+      await broker.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+topicLogSuite('the embedded broker over TCP', async () => kafkaBackend(await embeddedBroker()));
+kafkaSuite('the embedded broker', embeddedBroker);
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+test('brokers that never answer are given up, and the error says which and why', async () => {
+  const nobody = `127.0.0.1:${await freePort()}`;
+  const log = topicsAt(nobody, { hasty: true });
+  const failed = { code: 'MR_BROKERS', message: new RegExp(`${nobody}.*ECONNREFUSED`) };
+  await assert.rejects(log.ensureTopic({ name: 't' }), failed);
+  await assert.rejects(log.committed('g', 't'), failed);
+  await log.close();
+});
+
+test('what waits for brokers that are away ends when the log is closed', async () => {
+  const log = topicsAt(`127.0.0.1:${await freePort()}`, { hasty: true });
+  const reader = log.read('t', 0, 0, () => {});
+  const waiting = [log.offsets('t', 'latest'), log.produce('t', [{ key: null, value: null, timestamp: 1 }])];
+  const ended = Promise.all(waiting.map((one) => assert.rejects(one, /the log is closed/)));
+  await log.close();
+  await ended;
+  reader.close();
+});
+
+test('an address that is none is refused at once', () => {
+  for (const address of ['localhost', 'localhost:0', 'localhost:99999', ':9092', 'kafka://a:9092', ''])
+    assert.throws(() => topicsAt(address), { code: 'MR_OPTION' }, address);
+  for (const address of ['[::1]:9092', 'kafka-1.example:9092']) topicsAt(address);
+});
+
+interface Reading {
+  readonly device: string;
+  readonly n: number;
+}
+const readings = topic('readings', { value: json(type<Reading>()), key: (r: Reading) => r.device, partitions: 4 });
+const doubled = topic('doubled', { value: json(type<Reading>()), key: (r: Reading) => r.device, partitions: 2 });
+const doubling = topology('doubling', (t) => {
+  const all = t.spout('readings', topicSpout(readings, { group: 'doubling' }), { parallelism: 2 });
+  const twice = t.bolt('twice', all.fields('device'), (r) => ({ ...r, n: r.n * 2 }), { parallelism: 2 });
+  t.sink('doubled', twice.shuffle(), topicSink(doubled));
+});
+
+test('a topology runs over brokers: each record once, in order by key, and the next run goes on where it stopped', async () => {
+  const { bootstrap, close } = await embeddedBroker();
+  const log = topicsAt(bootstrap);
+  await log.ensureTopic(readings);
+  await log.ensureTopic(doubled);
+  const feed = (from: number, to: number) =>
+    log.produce(
+      'readings',
+      Array.from({ length: to - from }, (_, i) => ({ device: `d${(from + i) % 5}`, n: from + i })).map((r) => ({
+        key: Buffer.from(r.device),
+        value: json(type<Reading>()).encode(r),
+        timestamp: 1_000,
+      })),
+    );
+  const seen: Reading[] = [];
+  let look = () => {};
+  const readers = [0, 1].map((partition) => {
+    const reader = log.read('doubled', partition, 0, () => {
+      for (let taken = reader.take(); !taken.outOfRange && taken.records.length > 0; taken = reader.take())
+        seen.push(...taken.records.map(({ value }) => JSON.parse(Buffer.from(value!).toString()) as Reading));
+      look();
+    });
+    return reader;
+  });
+  const until = (count: number) =>
+    new Promise<void>((resolve) => {
+      look = () => seen.length >= count && resolve();
+      look();
+    });
+  for (const end of [1_000, 1_500]) {
+    const running = await startTopology(doubling.build(), {
+      runtime: realRuntime(),
+      ledger: memoryLedger(),
+      resources: new Map([[topicLog.name, log]]),
+      guarantee: 'at-least-once',
+      freeze: true,
+      encodeEdges: true,
+      log: () => {},
+    });
+    await feed(end === 1_000 ? 0 : 1_000, end);
+    await until(end);
+    await running.stop();
+  }
+  assert.equal(seen.length, 1_500);
+  for (const [device, of] of Map.groupBy(seen, (r) => r.device)) {
+    const wanted = Array.from({ length: 300 }, (_, i) => 2 * (5 * i + Number(device.slice(1))));
+    assert.deepEqual(
+      of.map(({ n }) => n),
+      wanted,
+    );
+  }
+  for (const reader of readers) reader.close();
+  await log.close();
+  await close();
+});
