@@ -25,7 +25,7 @@ export interface Member {
   cancelSession: () => void;
 }
 
-export const NO_GENERATION = -1;
+const NO_GENERATION = -1;
 export const EMPTY_BYTES: Buffer = Buffer.alloc(0);
 const noTimer = (): void => undefined;
 

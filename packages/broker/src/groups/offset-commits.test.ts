@@ -235,6 +235,21 @@ test('what was written last counts, whoever ends last', async () => {
   assert.equal(offsetOf(await openBench({}, bench.storage, bench.clock)), -1);
 });
 
+test('what a transaction has pending goes with its group, and with its topic', async () => {
+  const bench = await openWithTopic();
+  const { groups, log } = bench;
+  const pend = () => groups.transactionalOffsets.pend(producer, { ...nobody, offsets: [at(5)] });
+  await pend();
+  await groups.delete(GROUP);
+  await log.groupOffsets.complete(producer, true);
+  assert.equal(offsetOf(bench), -1);
+  await pend();
+  await log.deleteTopic(TOPIC);
+  await log.createTopic(TOPIC);
+  await log.groupOffsets.complete(producer, true);
+  assert.equal(offsetOf(bench), -1);
+});
+
 test('a transaction commits for a member of the generation, also during a rebalance, and for no other', async () => {
   const bench = await openWithTopic();
   const { groups } = bench;
