@@ -42,6 +42,8 @@ export class FaultyStorage implements Storage {
   operations = 0;
   /** The operation that finds the power off; none when absent. */
   cutAt: number | undefined;
+  /** Called once, when the power goes. */
+  onCut: () => void = () => {};
   readOnly = false;
   /** Bytes that may still be written before the disk is full. */
   capacity = Number.POSITIVE_INFINITY;
@@ -75,6 +77,10 @@ export class FaultyStorage implements Storage {
 
   bytesOf(path: string): Buffer {
     return Buffer.from(this.fileAt(path).current);
+  }
+
+  get isOff(): boolean {
+    return this.off;
   }
 
   open(path: string, create: boolean): StorageFile {
@@ -200,7 +206,7 @@ export class FaultyStorage implements Storage {
       file.current = applied(file.current, change);
     }
     this.capacity -= Math.max(0, Math.min(grown, this.capacity));
-    if (cut) this.off = true;
+    if (cut) this.cut();
     this.change(path);
     if (fits < bytes.length) throw systemError('ENOSPC', path);
   }
@@ -229,8 +235,13 @@ export class FaultyStorage implements Storage {
   private beginSync(): void {
     this.expectPower();
     this.operations++;
-    if (this.cutAt !== undefined && this.operations >= this.cutAt) this.off = true;
+    if (this.cutAt !== undefined && this.operations >= this.cutAt) this.cut();
     this.expectPower();
+  }
+
+  private cut(): void {
+    this.off = true;
+    this.onCut();
   }
 
   private expectPower(): void {

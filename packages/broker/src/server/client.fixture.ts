@@ -4,41 +4,71 @@ import type { Api, ReadOf, Shape, WriteOf } from '../protocol/message.ts';
 import { ApiVersions } from '../protocol/messages/cluster.ts';
 import { Reader } from '../protocol/reader.ts';
 import { Writer } from '../protocol/writer.ts';
+import type { Wire } from './connection.ts';
 import { Frames } from './frames.ts';
+import type { ProtocolServer } from './protocol-server.ts';
 
 /** The smallest client there is, for tests: one connection, any API in any version, answers by correlation id. */
 export class TestClient {
-  private readonly socket: net.Socket;
   private readonly frames = new Frames(2 ** 30);
   private readonly waiting = new Map<number, (answer: Buffer | Error) => void>();
+  private readonly over = Promise.withResolvers<void>();
+  private readonly write: (bytes: Uint8Array) => void;
+  private readonly end: () => void;
   private nextId = 1;
-  /** Settles when the connection is over. */
-  readonly closed: Promise<void>;
+  private isOver = false;
 
-  private constructor(socket: net.Socket) {
-    this.socket = socket;
-    this.closed = new Promise((resolve) => {
-      socket.once('close', () => {
-        for (const done of this.waiting.values()) done(new Error('the connection is closed'));
-        this.waiting.clear();
-        resolve();
-      });
-    });
-    // Told to each request by 'close'.
-    socket.on('error', () => {});
-    socket.on('data', (chunk) =>
-      this.frames.push(chunk, (frame) => {
-        const id = frame.readInt32BE(0);
-        this.waiting.get(id)?.(Buffer.from(frame.subarray(4)));
-        this.waiting.delete(id);
-      }),
-    );
+  private constructor(write: (bytes: Uint8Array) => void, end: () => void) {
+    this.write = write;
+    this.end = end;
   }
 
   static async connect(port: number, host = '127.0.0.1'): Promise<TestClient> {
     const socket = net.connect({ port, host, noDelay: true });
     await once(socket, 'connect');
-    return new TestClient(socket);
+    const client = new TestClient(
+      (bytes) => socket.write(bytes),
+      () => socket.destroy(),
+    );
+    socket.on('data', (chunk) => client.receive(chunk));
+    // Told to each request by 'close'.
+    socket.on('error', () => {});
+    socket.on('close', () => client.drop());
+    return client;
+  }
+
+  /** Without a network. What the server writes once `isDead` does not arrive. */
+  static within(server: ProtocolServer, isDead: () => boolean): TestClient {
+    const client: TestClient = new TestClient(
+      (bytes) => queueMicrotask(() => connection.receive(Buffer.from(bytes))),
+      () => connection.down(),
+    );
+    const wire: Wire = {
+      write(chunks) {
+        const bytes = Buffer.concat(chunks);
+        if (!isDead()) queueMicrotask(() => client.receive(bytes));
+        return true;
+      },
+      pause: () => {},
+      resume: () => {},
+      end: () => client.drop(),
+      destroy: () => client.drop(),
+    };
+    const connection = server.connect(wire, { host: 'memory', endpoint: { host: 'memory', port: 1 } });
+    return client;
+  }
+
+  /** Settles when the connection is over. */
+  get closed(): Promise<void> {
+    return this.over.promise;
+  }
+
+  /** It is over, whoever ended it. */
+  drop(): void {
+    this.isOver = true;
+    for (const done of this.waiting.values()) done(new Error('the connection is closed'));
+    this.waiting.clear();
+    this.over.resolve();
   }
 
   async call<Q extends Shape, A extends Shape>(
@@ -56,16 +86,24 @@ export class TestClient {
 
   /** For requests that get no response. */
   tell<Q extends Shape, A extends Shape>(api: Api<Q, A>, version: number, request: WriteOf<Q>): void {
-    this.socket.write(framed(api, version, request, this.nextId++));
+    this.write(framed(api, version, request, this.nextId++));
   }
 
   raw(bytes: Uint8Array): void {
-    this.socket.write(bytes);
+    this.write(bytes);
   }
 
   async close(): Promise<void> {
-    this.socket.destroy();
-    await this.closed;
+    this.end();
+    this.drop();
+  }
+
+  private receive(chunk: Buffer): void {
+    this.frames.push(chunk, (frame) => {
+      const id = frame.readInt32BE(0);
+      this.waiting.get(id)?.(Buffer.from(frame.subarray(4)));
+      this.waiting.delete(id);
+    });
   }
 
   private send<Q extends Shape, A extends Shape>(
@@ -75,9 +113,9 @@ export class TestClient {
   ): Promise<Buffer> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
-      if (this.socket.destroyed) return reject(new Error('the connection is closed'));
+      if (this.isOver) return reject(new Error('the connection is closed'));
       this.waiting.set(id, (answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
-      this.socket.write(framed(api, version, request, id));
+      this.write(framed(api, version, request, id));
     });
   }
 }
