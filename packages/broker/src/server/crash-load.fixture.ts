@@ -78,10 +78,22 @@ export class Witness {
   readonly offsets = new Map<string, number>();
   promises = 0;
   onPromise: () => void = () => {};
+  private waiting: () => void = () => {};
+
+  /** Resolves when so many more promises have been made. */
+  more(count: number): Promise<void> {
+    const until = this.promises + count;
+    return new Promise((resolve) => {
+      this.waiting = () => {
+        if (this.promises >= until) resolve();
+      };
+    });
+  }
 
   promised(): void {
     this.promises++;
     this.onPromise();
+    this.waiting();
   }
 
   sends(producer: string, partition: number, count: number): string[] {
