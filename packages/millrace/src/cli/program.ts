@@ -3,6 +3,7 @@
  * start fast.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { KAFKA_PORT } from './kafka-server.ts';
 import { packageVersion } from './package-version.ts';
 import { EXIT, exitCodeOf, failureText } from './report.ts';
 import { leaveWhenReaderIsGone } from './terminal.ts';
@@ -103,7 +104,7 @@ function addBroker(program: Command): void {
     ],
   ])
     .addOption(dataOption())
-    .option('--port <port>', 'the port to listen on; 0: any free one', port, 9092)
+    .option('--port <port>', 'the port to listen on; 0: any free one', port, KAFKA_PORT)
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
     .option('--allow-remote', 'needed for an address that other machines can reach: there is no authentication')
     .option(
