@@ -37,16 +37,16 @@ export class TestClient {
     return client;
   }
 
-  /** Without a network. What the server writes once `isDead` does not arrive. */
+  /** Without a network, in turns of the event loop, so that nobody starves. What the server writes once `isDead` does not arrive. */
   static within(server: ProtocolServer, isDead: () => boolean): TestClient {
     const client: TestClient = new TestClient(
-      (bytes) => queueMicrotask(() => connection.receive(Buffer.from(bytes))),
+      (bytes) => setImmediate(() => connection.receive(Buffer.from(bytes))),
       () => connection.down(),
     );
     const wire: Wire = {
       write(chunks) {
         const bytes = Buffer.concat(chunks);
-        if (!isDead()) queueMicrotask(() => client.receive(bytes));
+        if (!isDead()) setImmediate(() => client.receive(bytes));
         return true;
       },
       pause: () => {},

@@ -28,6 +28,7 @@ export type Connect = () => Promise<Caller | undefined>;
 
 const TOPIC = 't';
 export const PARTITIONS = 3;
+const TRANSACTIONAL = ['x0', 'x1'];
 const NOT_NOW: ReadonlySet<number> = new Set(
   (['CONCURRENT_TRANSACTIONS', 'COORDINATOR_NOT_AVAILABLE', 'KAFKA_STORAGE_ERROR', 'NOT_COORDINATOR'] as const).map(
     (code) => errorNumber(code satisfies LogErrorCode),
@@ -111,8 +112,7 @@ export async function load(connect: Connect, witness: Witness, random: () => num
   const clients = [
     idempotent(new Line(connect), 'i0', witness, random),
     idempotent(new Line(connect), 'i1', witness, random),
-    transactional(new Line(connect), 'x0', witness, random),
-    transactional(new Line(connect), 'x1', witness, random),
+    ...TRANSACTIONAL.map((name) => transactional(new Line(connect), name, witness, random)),
     commits(new Line(connect), 'g', witness),
   ];
   const ends = await Promise.allSettled(clients);
@@ -259,6 +259,8 @@ async function committedOffset(line: Line, groupId: string): Promise<number> {
 /** Nothing acknowledged is lost, none is there twice, nothing aborted is seen, and order is kept. */
 export async function verify(connect: Connect, witness: Witness): Promise<void> {
   const line = new Line(connect);
+  // What was left open is aborted, so that nothing is held back.
+  for (const name of TRANSACTIONAL) await producerId(line, name);
   const seen = new Map<string, number>();
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const records = await readCommitted(line, partition);
