@@ -4,8 +4,8 @@ import type { Parts } from '../server/handler.ts';
 import { defaultSettings } from '../server/settings.ts';
 
 /** What has settings, as DescribeConfigs, AlterConfigs and IncrementalAlterConfigs name it, and how they show one. */
-export const TOPIC = 2;
-export const BROKER = 4;
+const TOPIC = 2;
+const BROKER = 4;
 
 /** Kafka's ConfigSource. */
 const TOPIC_SOURCE = 1;

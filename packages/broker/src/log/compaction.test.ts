@@ -79,6 +79,7 @@ async function settled(): Promise<void> {
 
 /** Lets one look of the compactor, and all that it does, happen. */
 async function compacted(clock: ManualClock): Promise<void> {
+  await settled();
   clock.advance(15_000);
   for (let n = 0; n < 10; n++) {
     await settled();
@@ -233,6 +234,56 @@ test('of an aborted transaction nothing stays, and of one that is open nothing i
       code: 'OUT_OF_ORDER_SEQUENCE_NUMBER',
     },
   );
+  await log.close();
+});
+
+test('the last offset survives when nothing of the last records does, and is not given again', async () => {
+  const clock = new ManualClock();
+  const storage = new FaultyStorage();
+  let log = await open(storage, clock);
+  await log.createTopic('t');
+  // Without keys: a compacted topic keeps none of them.
+  for (let n = 0; n < 3; n++) await log.producer().send({ topic: 't', value: Buffer.from('x') });
+  await log.alterTopic('t', { ...config, 'max.compaction.lag.ms': 1 });
+  await compacted(clock);
+  await compacted(clock);
+  assert.deepEqual(recordsOf(log), []);
+  assert.deepEqual(log.offsets('t', 0), { earliest: 0, latest: 3 });
+  await log.close();
+  log = await open(storage, clock);
+  assert.deepEqual(log.offsets('t', 0), { earliest: 0, latest: 3 });
+  assert.equal((await log.producer().send({ topic: 't', key: Buffer.from('k'), value: null })).offset, 3);
+  assert.deepEqual(recordsOf(log), [{ offset: 3, key: 'k', value: null }]);
+  await log.close();
+});
+
+test('records younger than min.compaction.lag.ms are left, and a topic that is not dirty enough, too', async () => {
+  const clock = new ManualClock();
+  const log = await open(new FaultyStorage(), clock);
+  await log.createTopic('t', {
+    config: { ...config, 'min.compaction.lag.ms': HOUR, 'min.cleanable.dirty.ratio': 0.9 },
+  });
+  const partition = partitionOf(log);
+  const fill = async () => {
+    for (let n = 0; n < 8; n++)
+      partition.appendFromClient(batchOf([{ key: 'f', value: 'f'.repeat(200) }], clock.now()));
+    await durable(partition);
+  };
+  await fill();
+  await compacted(clock);
+  assert.equal(recordsOf(log).length, 8, 'too young');
+  clock.advance(HOUR);
+  await compacted(clock);
+  const left = recordsOf(log).length;
+  assert.ok(left < 8, `${left}`);
+  await fill();
+  clock.advance(HOUR);
+  await log.alterTopic('t', { 'min.cleanable.dirty.ratio': 1 });
+  await compacted(clock);
+  assert.equal(recordsOf(log).length, left + 8, 'not dirty enough');
+  await log.alterTopic('t', { 'max.compaction.lag.ms': HOUR });
+  await compacted(clock);
+  assert.ok(recordsOf(log).length < left + 8, 'overdue');
   await log.close();
 });
 

@@ -242,11 +242,7 @@ class Appender {
 }
 
 /** Neighbours that are together no larger than a segment may be, and whose offsets fit one. */
-export function groupsOf(
-  segments: readonly Segment[],
-  segmentBytes: number,
-  next: (segment: Segment) => number,
-): Segment[][] {
+function groupsOf(segments: readonly Segment[], segmentBytes: number, next: (segment: Segment) => number): Segment[][] {
   const groups: Segment[][] = [];
   let size = 0;
   for (const segment of segments) {

@@ -9,7 +9,7 @@ import { isXerial, snappyCompress, snappyDecompress } from './snappy.ts';
  * broker itself passes batches on as they are. Kafka sets no bound to what a batch may become. Here it is 128 MiB, so that
  * no batch of a megabyte takes the process down.
  */
-export const MOST_DECOMPRESSED = 128 * 1024 * 1024;
+const MOST_DECOMPRESSED = 128 * 1024 * 1024;
 const GZIP = 1;
 const SNAPPY = 2;
 const LZ4 = 3;

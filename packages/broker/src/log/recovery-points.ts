@@ -31,7 +31,7 @@ export interface Mark {
   readonly rewriting: boolean;
 }
 
-export const noMark: Mark = { start: 0, synced: 0, indexed: 0, compacted: 0, clean: false, rewriting: false };
+const noMark: Mark = { start: 0, synced: 0, indexed: 0, compacted: 0, clean: false, rewriting: false };
 
 /** A partition's place in the file. `owner` guards against reading the mark of a topic that had the cell before. */
 export interface Cell {
