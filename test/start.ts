@@ -36,6 +36,7 @@ async function readAlert(address: string): Promise<void> {
   });
   const stream = await consumer.consume({ topics: ['alerts'], mode: 'earliest', autocommit: false });
   const { value: message } = await stream[Symbol.asyncIterator]().next();
+  assert.ok(message);
   assert.match(message.value, /"device_id":"sensor-\d"/);
   await consumer.close(true);
 }

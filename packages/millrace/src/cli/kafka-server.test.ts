@@ -28,6 +28,7 @@ test('a client writes to a topic of a running topology and reads what comes of i
   const stream = await consumer.consume({ topics: ['loud'], mode: 'earliest' });
   stream.on('error', () => {}); // the topology ends while it reads
   const { value: message } = await stream[Symbol.asyncIterator]().next();
+  assert.ok(message);
   assert.equal(message.value, 'MILL');
 
   for (const run of runs) run.child.kill('SIGINT');

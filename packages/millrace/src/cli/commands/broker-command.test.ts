@@ -22,6 +22,7 @@ test('clients use it, commands beside it ask it, and SIGTERM ends it in good ord
   const stream = await consumer.consume({ topics: ['greetings'], mode: 'earliest', autocommit: false });
   stream.on('error', () => {}); // the broker goes while it reads
   const { value: message } = await stream[Symbol.asyncIterator]().next();
+  assert.ok(message);
   await message.commit();
   assert.equal(message.value, 'hello');
 
