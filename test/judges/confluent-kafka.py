@@ -35,6 +35,8 @@ def done(futures):
 def make(what, partitions=1, config=None):
     topic = own(what)
     done(admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})]))
+    # What a node of Apache Kafka answers may be a moment behind what was done.
+    until(lambda: topic in admin.list_topics(timeout=patience).topics, "the new topic is listed")
     return topic
 
 
@@ -289,8 +291,9 @@ def _():
     def described():
         return next(iter(done(admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)])).values()))
 
-    equal(described()["retention.ms"].value, "3600000", "retention.ms")
+    until(lambda: described()["retention.ms"].value == "3600000", "retention.ms=3600000")
     done(admin.incremental_alter_configs([resource(cleanup_policy="compact")]))
+    until(lambda: described()["cleanup.policy"].value == "compact", "cleanup.policy=compact")
     after = described()
     equal((after["retention.ms"].value, after["cleanup.policy"].value), ("3600000", "compact"), "the configs")
     equal(after["segment.bytes"].is_default, True, "segment.bytes is a default")

@@ -206,10 +206,16 @@ await check('admin/configs, created, described, altered', async () => {
     const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
     return resources[0]?.configEntries.find(({ configName }) => configName === name)?.configValue;
   };
-  equal(await described('retention.ms'), '3600000', 'retention.ms');
+  await until(
+    async () => (await described('retention.ms')) === '3600000',
+    () => 'retention.ms=3600000',
+  );
   const compact = { ...resource, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] };
   await admin.alterConfigs({ validateOnly: false, resources: [compact] });
-  equal(await described('cleanup.policy'), 'compact', 'cleanup.policy');
+  await until(
+    async () => (await described('cleanup.policy')) === 'compact',
+    () => 'cleanup.policy=compact',
+  );
   equal(await described('retention.ms'), '604800000', 'retention.ms, which the old call sets back');
 });
 

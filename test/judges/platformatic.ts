@@ -31,7 +31,8 @@ async function make(what: string, partitions = 1, configs: { name: string; value
   return topic;
 }
 
-const producer = (options: Producing = {}) => new Producer({ ...base, serializers: stringSerializers, ...options });
+const producer = (options: Producing = {}) =>
+  new Producer({ ...base, serializers: stringSerializers, acks: -1, ...options });
 
 async function send(messages: MessageToProduce<string, string, string, string>[], options: Producing = {}) {
   const client = producer(options);
@@ -237,7 +238,10 @@ await check('admin/configs, created, altered one by one, described', async () =>
   const configOperation = IncrementalAlterConfigOperationTypes.SET;
   const configs = [{ name: 'cleanup.policy', configOperation, value: 'compact' }];
   await admin.incrementalAlterConfigs({ resources: [{ ...resource, configs }] });
-  equal(await described('cleanup.policy'), 'compact', 'cleanup.policy');
+  await until(
+    async () => (await described('cleanup.policy')) === 'compact',
+    () => 'cleanup.policy=compact',
+  );
   equal(await described('retention.ms'), '3600000', 'retention.ms');
 });
 
