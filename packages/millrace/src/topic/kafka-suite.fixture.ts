@@ -144,6 +144,10 @@ async function transactions(log: TopicLog, { bootstrap }: Brokers) {
   await log.produce(topic, [record('plain 3')]);
   const all = await until(() => records.length >= 6);
   assert.deepEqual(all.slice(3), ['open 1', 'plain 2', 'plain 3']);
+  // In one answer from the broker, the aborted and the committed of one producer stand side by side.
+  const again = follow(log, topic);
+  assert.deepEqual(await again.until(() => again.records.length >= 6), all);
+  again.close();
   close();
   await producer.close();
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -63,6 +63,41 @@ test('what waits for brokers that are away ends when the log is closed', async (
   await log.close();
   await ended;
   reader.close();
+});
+
+test('a write whose answer is lost is not written twice', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));
+  let cuts = 0;
+  let answers = 0;
+  const proxy = createServer((client) => {
+    const upstream = connect(broker.port, '127.0.0.1');
+    client.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => {}).on('close', () => client.destroy());
+    client.on('data', (bytes) => upstream.write(bytes));
+    upstream.on('data', (bytes) => {
+      answers++;
+      if (cuts === 0) return void client.write(bytes);
+      cuts--;
+      client.destroy();
+    });
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const broker = await Broker.start({ directory, advertised: { host: '127.0.0.1', port } });
+  const log = topicsAt(`127.0.0.1:${port}`);
+  await log.ensureTopic({ name: 't' });
+  const write = () => log.produce('t', [{ key: null, value: Buffer.from('x'), timestamp: 1 }]);
+  await write();
+  cuts = 1;
+  const before = answers;
+  await write();
+  assert.ok(cuts === 0 && answers > before + 1, 'no answer was lost');
+  await write();
+  assert.deepEqual(await log.offsets('t', 'latest'), [3]);
+  await log.close();
+  proxy.close();
+  await broker.close();
+  await rm(directory, { recursive: true });
 });
 
 test('an address that is none is refused at once', () => {
