@@ -307,6 +307,8 @@ async function load(storage: FaultyStorage, clock: ManualClock, witness: Witness
       witness.acked = witness.sent.length;
       clock.advance(5);
     }
+    // Larger ones, so that several become one.
+    if (round > 0) await log.alterTopic('t', { 'segment.bytes': 1000 });
     await compacted(clock);
   }
   await log.close();
