@@ -4,13 +4,13 @@ import { NO_UUID } from '../protocol/fields.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { Metadata } from '../protocol/messages/cluster.ts';
 import { type Call, handler } from '../server/handler.ts';
+import { clusterOperations, topicOperations } from './operations.ts';
 import { topicOf } from './partition-of.ts';
 
 /**
  * Metadata, v0–13: the broker, and topics with their partitions, by name or by id. A topic that is asked for by name and
  * is not there is made, if the client and `auto.create.topics.enable` both want it; the answer waits for it.
- *
- * Left out: authorized operations (there is no authorizer), which are told as unknown, as Kafka does when not asked.
+ * Without an authorizer everybody may do everything, and a client that asks for its authorized operations hears that.
  */
 type Request = ReadOf<typeof Metadata.request.shape>;
 type Response = WriteOf<typeof Metadata.response.shape>;
@@ -26,6 +26,7 @@ export const metadata = handler(
       clusterId: broker.clusterId,
       controllerId: broker.nodeId,
       topics: await Promise.all(asked(request, call).map((one) => describe(one, request, call))),
+      ...(request.includeClusterAuthorizedOperations ? { clusterAuthorizedOperations: clusterOperations } : {}),
     };
   },
   (_, errorCode) => ({ throttleTimeMs: 0, brokers: [], topics: [], errorCode }),
@@ -59,6 +60,7 @@ async function describe({ name, topicId }: Asked, request: Request, { broker }: 
         isrNodes: [broker.nodeId],
         offlineReplicas: [],
       })),
+      ...(request.includeTopicAuthorizedOperations ? { topicAuthorizedOperations: topicOperations } : {}),
     };
   } catch (error) {
     const code = codeOf(error);

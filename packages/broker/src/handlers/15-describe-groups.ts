@@ -1,14 +1,13 @@
 import { errorNumber } from '../errors.ts';
 import { DescribeGroups } from '../protocol/messages/groups.ts';
 import { handler } from '../server/handler.ts';
+import { groupOperations } from './operations.ts';
 
 /**
  * DescribeGroups, v0–6. A group that does not exist is Dead; version 6 also says GROUP_ID_NOT_FOUND. The members' bytes
  * are there while the group is Stable. Without authorization everybody may do everything.
  */
 const NOT_FOUND_SINCE = 6;
-/** Bits of READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS: all that there is to do with a group. */
-const ALL_OPERATIONS = (1 << 3) | (1 << 6) | (1 << 8) | (1 << 10) | (1 << 11);
 
 export const describeGroups = handler(
   DescribeGroups,
@@ -28,7 +27,7 @@ export const describeGroups = handler(
           memberMetadata: metadata,
           memberAssignment: assignment,
         })),
-        ...(includeAuthorizedOperations ? { authorizedOperations: ALL_OPERATIONS } : {}),
+        ...(includeAuthorizedOperations ? { authorizedOperations: groupOperations } : {}),
       };
     }),
   }),

@@ -3,6 +3,7 @@ import { NO_UUID } from '../protocol/fields.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { DescribeTopicPartitions } from '../protocol/messages/cluster.ts';
 import { type Call, handler } from '../server/handler.ts';
+import { topicOperations } from './operations.ts';
 
 /**
  * DescribeTopicPartitions, v0: topics in the order of their names, at most so many partitions at a time; `nextCursor` says
@@ -51,6 +52,7 @@ function describe({ topics, responsePartitionLimit, cursor }: Request, { broker 
       topicId: topic.id,
       isInternal: false,
       partitions: shown.map(({ partition }) => partitionOn(broker.nodeId, partition)),
+      topicAuthorizedOperations: topicOperations,
     });
     left -= shown.length;
     const next = first + shown.length;
