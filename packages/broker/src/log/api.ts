@@ -93,7 +93,7 @@ export interface TopicConfig {
   readonly 'cleanup.policy': 'delete' | 'compact' | 'compact,delete' | 'delete,compact';
   readonly 'compression.gzip.level': number;
   readonly 'compression.lz4.level': number;
-  readonly 'compression.type': 'producer';
+  readonly 'compression.type': 'uncompressed' | 'zstd' | 'lz4' | 'snappy' | 'gzip' | 'producer';
   readonly 'compression.zstd.level': number;
   readonly 'delete.retention.ms': number;
   readonly 'file.delete.delay.ms': number;

@@ -28,8 +28,7 @@ const UNLIMITED_TEXT = '9223372036854775807';
 const INT_MAX = 2 ** 31 - 1;
 
 const remote = 'there is no remote storage here';
-const compressed = 'batches are kept as producers compress them; set the compression in the producer';
-const levels = 'The level for a compression.type that is refused here.';
+const levels = 'The level for a compression.type that has no effect here.';
 
 export const topicSettings: { readonly [name in SettingName]: Setting } = {
   'cleanup.policy': {
@@ -44,10 +43,9 @@ export const topicSettings: { readonly [name in SettingName]: Setting } = {
   'compression.type': {
     type: 'string',
     default: 'producer',
-    oneOf: ['producer'],
-    fixed: compressed,
-    acts: true,
-    doc: 'Batches are kept compressed as the producer sent them.',
+    oneOf: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
+    acts: false,
+    doc: 'Batches are kept compressed as the producer sent them, whatever this says: readers cannot tell. Set the compression in the producer.',
   },
   'compression.zstd.level': { type: 'int', default: 3, least: -131072, most: 22, acts: false, doc: levels },
   'delete.retention.ms': {
