@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { layKafkaHome } from '../peers/kafka-home.ts';
 import { type SuiteTest, suiteFolder } from '../peers/librdkafka.ts';
 
 export interface Outcome {
@@ -21,6 +22,10 @@ export interface Outcome {
 interface RunOptions {
   readonly bootstrap: string;
   readonly scenario: string;
+  /** Whether Apache Kafka's own tools and clients may be called, as a few tests want to. */
+  readonly withJava: boolean;
+  /** Runs only the parts whose names contain this. */
+  readonly part?: string | undefined;
   /** Where each test's whole output is put. */
   readonly logs?: string | undefined;
 }
@@ -40,12 +45,16 @@ export function runNumber(tests: readonly SuiteTest[], options: RunOptions): Pro
   const folder = mkdtempSync(join(tmpdir(), 'millrace-librdkafka-'));
   const conf = join(folder, 'test.conf');
   writeFileSync(conf, `bootstrap.servers=${options.bootstrap}\ntest.topic.random=true\n`);
+  const home = join(folder, 'kafka');
+  if (options.withJava) layKafkaHome(home);
   const env = {
     PATH: process.env.PATH,
+    ...(options.withJava ? { KAFKA_PATH: home, BROKERS: options.bootstrap } : {}),
     LD_LIBRARY_PATH: `${join(suiteFolder, '../src')}:${join(suiteFolder, '../src-cpp')}`,
     RDKAFKA_TEST_CONF: conf,
     TEST_KAFKA_VERSION: suiteVersion,
     TESTS: number,
+    ...(options.part === undefined ? {} : { SUBTESTS: options.part }),
   };
   const began = performance.now();
   return new Promise((resolve) => {
@@ -60,7 +69,7 @@ export function runNumber(tests: readonly SuiteTest[], options: RunOptions): Pro
         const output = `${stdout}\n${stderr}`;
         if (options.logs !== undefined) {
           mkdirSync(options.logs, { recursive: true });
-          writeFileSync(join(options.logs, `${number}-${options.scenario}.log`), output);
+          writeFileSync(join(options.logs, `${number}-${options.scenario}${options.part ?? ''}.log`), output);
         }
         const ended = error?.killed ? `stuck: killed after ${longest / 1000} s` : String(error?.message ?? '');
         resolve(new Map(tests.map((test) => [test.name, outcomeOf(test.name, output, ended, seconds)])));

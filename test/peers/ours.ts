@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Broker } from '@millrace/broker';
+import { Broker, type BrokerSettings } from '@millrace/broker';
 
 export interface OurBroker {
   readonly bootstrap: string;
@@ -16,8 +16,8 @@ export interface OurBroker {
 }
 
 /** It ends with its standard input, so it does not outlive the process that started it. */
-export async function startOurs(): Promise<OurBroker> {
-  const command = ['--conditions=@millrace/source', import.meta.filename];
+export async function startOurs({ settings = {} }: { settings?: Partial<BrokerSettings> } = {}): Promise<OurBroker> {
+  const command = ['--conditions=@millrace/source', import.meta.filename, JSON.stringify(settings)];
   const child = spawn(process.execPath, command, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   const first = createInterface(child.stdout)[Symbol.asyncIterator]().next();
@@ -36,7 +36,8 @@ export async function startOurs(): Promise<OurBroker> {
 
 if (import.meta.main) {
   const directory = mkdtempSync(join(tmpdir(), 'millrace-ours-'));
-  const broker = await Broker.start({ directory, onRemark: (remark) => console.error(remark) });
+  const settings = JSON.parse(process.argv[2] ?? '{}') as Partial<BrokerSettings>;
+  const broker = await Broker.start({ directory, settings, onRemark: (remark) => console.error(remark) });
   console.log(broker.bootstrap);
   await Promise.race([once(process.stdin.resume(), 'end'), once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   await broker.close();

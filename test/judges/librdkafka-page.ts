@@ -1,0 +1,73 @@
+/** The page of docs about librdkafka's test suite: the counts, then every test with what became of it. */
+import { librdkafkaSource, librdkafkaVersion, type SuiteTest } from '../peers/librdkafka.ts';
+import type { Outcome } from './librdkafka-run.ts';
+
+export interface Judged {
+  readonly test: SuiteTest;
+  readonly ours?: Outcome;
+  readonly kafka?: Outcome;
+  /** Why it fails on ours, where that is known. */
+  readonly cause: string | undefined;
+}
+
+/** What the suite's own words for a skip mean here. */
+const meanings: readonly (readonly [RegExp, string])[] = [
+  [/not applicable for broker version/, 'share groups (KIP-932), which the broker does not serve'],
+  [/negative test flags/, 'a known issue of librdkafka itself, which its authors leave out too'],
+  [/RapidJSON/, 'reads the statistics with a library that is not built in (RapidJSON); it tests librdkafka alone'],
+];
+
+/** `kafka` is its version, or why it did not run. */
+export function pageOf(all: readonly Judged[], kafka: string): string {
+  const asked = all.filter(({ test }) => !test.local);
+  const count = (state: Outcome['state']) => asked.filter(({ ours }) => ours?.state === state).length;
+  const fails = asked.filter((one) => one.ours?.state === 'failed');
+  const skippedParts = asked.flatMap(({ ours }) => ours?.skippedParts ?? []);
+  const parts = asked.reduce((sum, { ours }) => sum + (ours?.parts ?? 0), 0);
+  const local = all.filter(({ test }) => test.local).map(({ test }) => test.name);
+  return `# librdkafka's own test suite
+
+librdkafka ${librdkafkaVersion()} is the client under kcat and under Confluent's clients for Python, Go, .NET and JavaScript.
+Its authors' tests, as they stand in ${librdkafkaSource}, run against the embedded broker, each alone and in
+full, and against a single Apache Kafka (${kafka}) in the same way.
+
+| outcome | tests |
+|---|---|
+| passed | ${count('passed')} |
+| skipped, for the reason beside it | ${count('skipped')} |
+| failing, for the cause beside it | ${count('failed')} |
+| not run: they talk to librdkafka's built-in mock cluster, or to nobody | ${local.length} |
+
+Of the parts that tests report by themselves ${parts} passed and ${skippedParts.length} were skipped. ${
+    fails.length === 0 ? 'None failed.' : ''
+  } A test that failed was tried once more, alone on the machine.
+
+This page is made by \`npm run judges:librdkafka -- --write\`, which builds the suite first (it wants npm, make, a C++
+compiler and Python) and takes about half an hour; it is no part of \`npm test\`.
+
+## Tests that talk to a broker
+
+| test | here | Apache Kafka | seconds | |
+|---|---|---|---|---|
+${asked.map(row).join('\n')}
+
+## Tests that do not use a broker
+
+${local.map((name) => `\`${name}\``).join(', ')}.
+`;
+}
+
+function row({ test, ours, kafka, cause }: Judged): string {
+  const notes: string[] = [];
+  if (ours?.state === 'failed') notes.push(cause ?? ours.why);
+  if (ours?.state === 'skipped') notes.push(meaningOf(ours.why));
+  if (kafka?.state === 'failed') notes.push(`on Apache Kafka: ${kafka.why}`);
+  const parts = ours?.skippedParts ?? [];
+  if (parts.length > 0) notes.push(`skips ${parts.join('; ')}`);
+  const cells = [test.name, ours?.state ?? '', kafka?.state ?? '', ours?.seconds.toFixed(0) ?? '', notes.join('. ')];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function meaningOf(why: string): string {
+  return meanings.find(([pattern]) => pattern.test(why))?.[1] ?? why;
+}
