@@ -159,7 +159,7 @@ test('after compaction there is of each key the latest, at its offset and in its
       assert.equal(latest, all.length, 'no offset is given twice');
       await log.close();
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });
 
@@ -254,6 +254,25 @@ test('the last offset survives when nothing of the last records does, and is not
   assert.deepEqual(log.offsets('t', 0), { earliest: 0, latest: 3 });
   assert.equal((await log.producer().send({ topic: 't', key: Buffer.from('k'), value: null })).offset, 3);
   assert.deepEqual(recordsOf(log), [{ offset: 3, key: 'k', value: null }]);
+  await log.close();
+});
+
+test('what is only compacted is kept whatever retention says', async () => {
+  const clock = new ManualClock();
+  const log = await open(new FaultyStorage(), clock);
+  await log.createTopic('t', { config: { ...config, 'retention.ms': 1, 'retention.bytes': 1 } });
+  const partition = partitionOf(log);
+  const records = ['a', 'b', 'c', 'd'].map((key) => ({ key, value: key.repeat(300) }));
+  for (const record of records) partition.appendFromClient(batchOf([record], clock.now()));
+  await durable(partition);
+  clock.advance(300_000);
+  await settled();
+  assert.equal(log.offsets('t', 0).earliest, 0);
+  assert.equal(recordsOf(log).length, 4);
+  await log.alterTopic('t', { 'cleanup.policy': 'compact,delete' });
+  clock.advance(300_000);
+  await settled();
+  assert.ok(log.offsets('t', 0).earliest > 0);
   await log.close();
 });
 
