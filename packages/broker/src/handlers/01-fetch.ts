@@ -1,4 +1,5 @@
 import { codeOf, errorNumber, LogError } from '../errors.ts';
+import type { ReadOptions } from '../log/partition-reader.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { Fetch } from '../protocol/messages/records.ts';
 import { type FetchedPartition, type FetchSession, keyOf } from '../server/fetch-sessions.ts';
@@ -32,12 +33,18 @@ export const fetch = handler(
     const changed = requested(request);
     const session = broker.fetchSessions.of(sessionId, sessionEpoch, changed, forgotten(request), broker.clock.now());
     const until = broker.clock.now() + request.maxWaitMs;
-    let round = readAll(session, request, call);
+    const lent: Buffer[] = [];
+    const giveBack = () => {
+      for (const buffer of lent.splice(0)) broker.readBuffers.give(buffer);
+    };
+    call.afterWrite(giveBack);
+    let round = readAll(session, request, lent, call);
     while (!round.enough && !client.gone.aborted && !broker.stopping.aborted) {
       const left = until - broker.clock.now();
       if (left <= 0) break;
       await moreOrLate(session, round, request, left, call);
-      round = readAll(session, request, call);
+      giveBack();
+      round = readAll(session, request, lent, call);
     }
     return { throttleTimeMs: 0, errorCode: 0, sessionId: session.id, responses: answered(session, round) };
   },
@@ -68,13 +75,20 @@ interface Round {
   enough: boolean;
 }
 
-function readAll({ partitions }: FetchSession, request: Request, call: Call): Round {
+/** Notes in `lent` the buffers that the round looks into. */
+function readAll({ partitions }: FetchSession, request: Request, lent: Buffer[], call: Call): Round {
   const round: Round = { found: new Map(), bytes: 0, enough: partitions.size === 0 };
   const most = Math.min(request.maxBytes, MOST_BYTES);
+  const committedOnly = request.isolationLevel === READ_COMMITTED;
+  const allocate = (bytes: number) => {
+    const buffer = call.broker.readBuffers.take(bytes);
+    lent.push(buffer);
+    return buffer;
+  };
   for (const one of partitions.values()) {
     // The first to have something gives a batch however large; once the response is full the others wait.
     const room = round.bytes === 0 ? Math.max(most, 1) : most - round.bytes;
-    const response = readOne(one, room, round.bytes === 0, request.isolationLevel === READ_COMMITTED, call);
+    const response = readOne(one, room, { committedOnly, atLeastOne: round.bytes === 0, allocate }, call);
     round.found.set(one, response);
     if (response.errorCode !== 0) round.enough = true;
     round.bytes += response.size;
@@ -83,13 +97,7 @@ function readAll({ partitions }: FetchSession, request: Request, call: Call): Ro
   return round;
 }
 
-function readOne(
-  one: FetchedPartition,
-  room: number,
-  isFirst: boolean,
-  committedOnly: boolean,
-  call: Call,
-): PartitionResponse {
+function readOne(one: FetchedPartition, room: number, options: ReadOptions, call: Call): PartitionResponse {
   const partitionIndex = one.partition;
   try {
     const partition = partitionOf(call.broker.log, one);
@@ -98,14 +106,14 @@ function readOne(
     }
     const { highWatermark, lastStableOffset, start } = partition;
     const most = Math.min(room, one.maxBytes);
-    const read = partition.readBatches(one.fetchOffset, most, { committedOnly, atLeastOne: isFirst });
+    const read = partition.readBatches(one.fetchOffset, most, options);
     return {
       partitionIndex,
       errorCode: 0,
       highWatermark,
       lastStableOffset,
       logStartOffset: start,
-      abortedTransactions: committedOnly ? read.aborted : null,
+      abortedTransactions: options.committedOnly ? read.aborted : null,
       records: read.batches,
       size: read.size,
     };

@@ -9,6 +9,9 @@ import type { Segment } from './segment.ts';
  */
 const CURSORS = 64;
 
+/** Where the memory for a read comes from. */
+export type Allocate = (bytes: number) => Buffer;
+
 export class BatchReader {
   private readonly segments: readonly Segment[];
   /** Tells the partition of damage; gives the error to throw. */
@@ -47,6 +50,7 @@ export class BatchReader {
     maxBytes: number,
     each: (bytes: Buffer, at: number) => boolean,
     largest = Number.POSITIVE_INFINITY,
+    allocate: Allocate = Buffer.allocUnsafeSlow,
   ): void {
     let n = this.segmentNumberOf(offset);
     let segment = this.segments[n]!;
@@ -61,7 +65,7 @@ export class BatchReader {
         position = 0;
         continue;
       }
-      const chunk = this.readChunk(segment, position, Math.max(left, HEADER_BYTES), next);
+      const chunk = this.readChunk(segment, position, Math.max(left, HEADER_BYTES), next, allocate);
       let at = 0;
       while (chunk.length - at >= HEADER_BYTES) {
         const size = claimedSize(chunk, at);
@@ -106,9 +110,9 @@ export class BatchReader {
     return low;
   }
 
-  private readChunk(segment: Segment, position: number, length: number, offset: number): Buffer {
+  private readChunk(segment: Segment, position: number, length: number, offset: number, allocate: Allocate): Buffer {
     if (position >= segment.readable) throw this.corrupt(offset, `its segment ends at byte ${segment.readable}`);
-    const chunk = Buffer.allocUnsafeSlow(Math.min(length, segment.readable - position));
+    const chunk = allocate(Math.min(length, segment.readable - position));
     const got = segment.file.read(chunk, position);
     if (got < HEADER_BYTES) throw this.corrupt(offset, `its file ends at byte ${position + got}`);
     return chunk.subarray(0, got);

@@ -1,7 +1,7 @@
 import { LogError } from '../errors.ts';
 import type { AbortedTransaction } from './aborted-transactions.ts';
 import type { LogRecord } from './api.ts';
-import type { BatchReader } from './batch-reader.ts';
+import type { Allocate, BatchReader } from './batch-reader.ts';
 import {
   baseOffsetOf,
   claimedSize,
@@ -30,6 +30,8 @@ export interface ReadOptions {
   readonly committedOnly?: boolean;
   /** The first batch is given even if it is larger than asked for; true when absent. */
   readonly atLeastOne?: boolean;
+  /** Where the memory comes from; fresh when absent. */
+  readonly allocate?: Allocate;
 }
 
 export interface ReadBatches {
@@ -78,7 +80,7 @@ export class PartitionReader {
   }
 
   readBatches(offset: number, maxBytes: number, options: ReadOptions = {}): ReadBatches {
-    const { committedOnly = false, atLeastOne = true } = options;
+    const { committedOnly = false, atLeastOne = true, allocate } = options;
     const { start, end, highWatermark, lastStableOffset } = this.partition;
     this.expectIn(offset, start, end);
     const limit = committedOnly ? lastStableOffset : highWatermark;
@@ -87,7 +89,7 @@ export class PartitionReader {
     let nextOffset = offset;
     while (nextOffset < limit && (size < maxBytes || size === 0)) {
       const first = atLeastOne && size === 0;
-      const piece = this.pieceFrom(nextOffset, limit, maxBytes - size, first, size > 0);
+      const piece = this.pieceFrom(nextOffset, limit, maxBytes - size, first, size > 0, allocate);
       if (piece === undefined) break;
       batches.push(piece.bytes);
       size += piece.bytes.length;
@@ -140,6 +142,7 @@ export class PartitionReader {
     maxBytes: number,
     first: boolean,
     hasMore: boolean,
+    allocate: Allocate | undefined,
   ): { bytes: Buffer; end: number } | undefined {
     let chunk: Buffer | undefined;
     let from = 0;
@@ -162,6 +165,7 @@ export class PartitionReader {
           return true;
         },
         first ? Number.POSITIVE_INFINITY : maxBytes,
+        allocate,
       );
     } catch (error) {
       // What stands before damage is given; the next read starts at it, and throws.

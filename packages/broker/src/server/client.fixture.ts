@@ -44,8 +44,9 @@ export class TestClient {
       () => connection.down(),
     );
     const wire: Wire = {
-      write(chunks) {
+      write(chunks, left) {
         const bytes = Buffer.concat(chunks);
+        left();
         if (!isDead()) setImmediate(() => client.receive(bytes));
         return true;
       },

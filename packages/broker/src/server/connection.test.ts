@@ -35,7 +35,8 @@ class FakeWire implements Wire {
   state: 'open' | 'ended' | 'destroyed' = 'open';
   paused = false;
 
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], left: () => void): boolean {
+    left();
     this.written.push(Buffer.concat(chunks));
     return !this.slow;
   }

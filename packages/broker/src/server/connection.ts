@@ -14,8 +14,11 @@ import { type RequestHeader, readHeader, responseTo, unsupportedVersions } from 
  * touches no other.
  */
 export interface Wire {
-  /** False when the peer is slower than we: `Connection.drained` tells when it has caught up. */
-  write(chunks: readonly Uint8Array[]): boolean;
+  /**
+   * False when the peer is slower than we: `Connection.drained` tells when it has caught up. Calls `left` when the bytes
+   * have left, or never will.
+   */
+  write(chunks: readonly Uint8Array[], left: () => void): boolean;
   pause(): void;
   resume(): void;
   /** Sends what was written, then ends. */
@@ -43,6 +46,7 @@ interface Turn {
   readonly bytes: number;
   answer: Answer;
   done: boolean;
+  afterWrite: (() => void) | undefined;
 }
 
 export class Connection {
@@ -159,10 +163,13 @@ export class Connection {
     try {
       const reader = new Reader(frame);
       const header = readHeader(reader, handlers);
-      const begun: Turn = { header, bytes: frame.length, answer: undefined, done: false };
+      const begun: Turn = { header, bytes: frame.length, answer: undefined, done: false, afterWrite: undefined };
       turn = begun;
       this.turns.push(begun);
-      const call = { version: header.version, client: this.clientOf(header), broker: parts };
+      const afterWrite = (run: () => void) => {
+        begun.afterWrite = run;
+      };
+      const call = { version: header.version, afterWrite, client: this.clientOf(header), broker: parts };
       const answer =
         header.handler === undefined ? unsupportedVersions(parts.apis) : header.handler.serve(reader, call);
       if (!(answer instanceof Promise)) return this.answered(begun, answer);
@@ -181,12 +188,17 @@ export class Connection {
     turn.done = true;
     if (this.closed || this.turns[0] !== turn) return;
     const chunks: Uint8Array[] = [];
+    const written: (() => void)[] = [];
     while (this.turns[0]?.done === true) {
-      const { header, bytes, answer: body } = this.turns.shift()!;
+      const { header, bytes, answer: body, afterWrite } = this.turns.shift()!;
+      if (afterWrite !== undefined) written.push(afterWrite);
       this.serving.budget.give(bytes);
       if (body !== undefined) responseTo(header, body, chunks);
     }
-    if (chunks.length > 0 && !this.wire.write(chunks)) this.blocked = true;
+    const left = () => {
+      for (const run of written) run();
+    };
+    if (chunks.length > 0 && !this.wire.write(chunks, left)) this.blocked = true;
     if (this.stopping) this.endIfDone();
     else this.pump();
   }

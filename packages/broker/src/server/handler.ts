@@ -2,6 +2,7 @@ import { codeOf, errorNumber } from '../errors.ts';
 import type { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../log/clock.ts';
 import type { DirectoryLog } from '../log/log.ts';
+import type { ReadBuffers } from '../log/read-buffers.ts';
 import type { Api, ReadOf, Shape, WriteOf } from '../protocol/message.ts';
 import type { Reader } from '../protocol/reader.ts';
 import { Writer } from '../protocol/writer.ts';
@@ -19,6 +20,7 @@ export interface Parts {
   readonly groups: GroupCoordinator;
   readonly transactions: TransactionCoordinator;
   readonly fetchSessions: FetchSessions;
+  readonly readBuffers: ReadBuffers;
   readonly clock: Clock;
   readonly settings: BrokerSettings;
   readonly nodeId: number;
@@ -49,6 +51,8 @@ export interface Client {
 
 export interface Call {
   readonly version: number;
+  /** Has `run` called when the answer's bytes have left, or never will; nothing of them is needed after that. */
+  readonly afterWrite: (run: () => void) => void;
   readonly client: Client;
   readonly broker: Parts;
 }

@@ -73,13 +73,13 @@ function serve(socket: net.Socket, { advertised, connect }: ListenerOptions): vo
     return;
   }
   const wire: Wire = {
-    write(chunks) {
-      if (chunks.length === 1) return socket.write(chunks[0]!);
+    write(chunks, left) {
       socket.cork();
-      let isRoom = true;
-      for (const chunk of chunks) isRoom = socket.write(chunk);
+      const last = chunks.length - 1;
+      for (let n = 0; n < last; n++) socket.write(chunks[n]!);
+      socket.write(chunks[last]!, left);
       socket.uncork();
-      return isRoom || !socket.writableNeedDrain;
+      return !socket.writableNeedDrain;
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

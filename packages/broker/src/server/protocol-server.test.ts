@@ -15,7 +15,8 @@ class RecordingWire implements Wire {
   readonly written: Buffer[] = [];
   state: 'open' | 'ended' | 'destroyed' = 'open';
   onEnd = (): void => {};
-  write(chunks: readonly Uint8Array[]): boolean {
+  write(chunks: readonly Uint8Array[], left: () => void): boolean {
+    left();
     this.written.push(Buffer.concat(chunks));
     return true;
   }

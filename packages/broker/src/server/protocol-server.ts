@@ -1,6 +1,7 @@
 import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../log/clock.ts';
 import type { DirectoryLog } from '../log/log.ts';
+import { ReadBuffers } from '../log/read-buffers.ts';
 import { openTransactions } from '../transactions/open-transactions.ts';
 import { Budget } from './budget.ts';
 import { Connection, type Serving, type Wire } from './connection.ts';
@@ -48,6 +49,7 @@ export class ProtocolServer {
       groups,
       transactions,
       fetchSessions: new FetchSessions(random),
+      readBuffers: new ReadBuffers(),
       clock,
       settings,
       nodeId: NODE_ID,
