@@ -25,7 +25,7 @@ const MOST_BYTES = 64 * 1024 * 1024;
 const READ_COMMITTED = 1;
 const NONE: readonly Uint8Array[] = [];
 
-export const fetch = handler(
+export const fetchRecords = handler(
   Fetch,
   async (request, call) => {
     const { broker, client } = call;

@@ -108,12 +108,6 @@ export const int16 = fixed(
   (r) => r.int16(),
   (w, value) => w.int16(value),
 );
-export const uint16 = fixed(
-  2,
-  0,
-  (r) => r.uint16(),
-  (w, value) => w.uint16(value),
-);
 export const int32 = fixed(
   4,
   0,
@@ -125,12 +119,6 @@ export const int64 = fixed(
   0,
   (r) => r.int64(),
   (w, value) => w.int64(value),
-);
-export const float64 = fixed(
-  8,
-  0,
-  (r) => r.float64(),
-  (w, value) => w.float64(value),
 );
 export const NO_UUID = '00000000-0000-0000-0000-000000000000';
 export const uuid = fixed(

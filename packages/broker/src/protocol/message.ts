@@ -240,6 +240,3 @@ export function api<Q extends Shape, A extends Shape>(
     response: new Message(flexible, response),
   };
 }
-
-export type RequestOf<T> = T extends Api<infer Q, Shape> ? ReadOf<Q> : never;
-export type ResponseOf<T> = T extends Api<Shape, infer A> ? WriteOf<A> : never;

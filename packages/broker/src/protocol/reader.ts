@@ -36,16 +36,8 @@ export class Reader {
     return this.bytes.readInt32BE(this.take(4));
   }
 
-  uint16(): number {
-    return this.bytes.readUInt16BE(this.take(2));
-  }
-
   int64(): number {
     return readInt64(this.bytes, this.take(8));
-  }
-
-  float64(): number {
-    return this.bytes.readDoubleBE(this.take(8));
   }
 
   /** As 8-4-4-4-12 hexadecimal digits. */

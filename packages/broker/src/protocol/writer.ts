@@ -46,19 +46,9 @@ export class Writer {
     this.bytes.writeInt32BE(value, at);
   }
 
-  uint16(value: number): void {
-    const at = this.room(2);
-    this.bytes.writeUInt16BE(value, at);
-  }
-
   int64(value: number): void {
     const at = this.room(8);
     writeInt64(this.bytes, value, at);
-  }
-
-  float64(value: number): void {
-    const at = this.room(8);
-    this.bytes.writeDoubleBE(value, at);
   }
 
   uuid(value: string): void {

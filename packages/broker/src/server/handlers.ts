@@ -1,5 +1,5 @@
 import { produce } from '../handlers/00-produce.ts';
-import { fetch } from '../handlers/01-fetch.ts';
+import { fetchRecords } from '../handlers/01-fetch.ts';
 import { listOffsets } from '../handlers/02-list-offsets.ts';
 import { metadata } from '../handlers/03-metadata.ts';
 import { offsetCommit } from '../handlers/08-offset-commit.ts';
@@ -39,7 +39,7 @@ import type { Handler } from './handler.ts';
 /** Every API that is served, by key. */
 export const handlers: readonly Handler[] = [
   produce,
-  fetch,
+  fetchRecords,
   listOffsets,
   metadata,
   offsetCommit,
