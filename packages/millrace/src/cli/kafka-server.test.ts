@@ -23,8 +23,10 @@ test('a client writes to a topic of a running topology and reads what comes of i
 
   const client = { clientId: 'test', bootstrapBrokers: [addresses[1]!], retries: 0 };
   const producer = new Producer({ ...client, serializers: stringSerializers });
-  await producer.send({ messages: [{ topic: 'words', value: 'mill' }] });
   const consumer = new Consumer({ ...client, groupId: 'readers', deserializers: stringDeserializers });
+  // What a failed test leaves open would keep its process alive.
+  t.after(() => Promise.allSettled([producer.close(), consumer.close(true)]));
+  await producer.send({ messages: [{ topic: 'words', value: 'mill' }] });
   const stream = await consumer.consume({ topics: ['loud'], mode: 'earliest' });
   stream.on('error', () => {}); // the topology ends while it reads
   const { value: message } = await stream[Symbol.asyncIterator]().next();
@@ -36,7 +38,6 @@ test('a client writes to a topic of a running topology and reads what comes of i
     assert.equal(code, 0, stderr);
     assert.match(stderr, /stopped after/);
   }
-  await Promise.allSettled([producer.close(), consumer.close(true)]);
 });
 
 test('a port that was asked for is that one or an error, and --no-kafka is none', async (t) => {

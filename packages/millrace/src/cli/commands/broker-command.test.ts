@@ -15,10 +15,13 @@ test('clients use it, commands beside it ask it, and SIGTERM ends it in good ord
   const client = { clientId: 'test', bootstrapBrokers: [bootstrap], retries: 0 };
 
   const admin = new Admin(client);
-  await admin.createTopics({ topics: ['greetings'], partitions: -1, replicas: -1 });
   const producer = new Producer({ ...client, serializers: stringSerializers });
-  await producer.send({ messages: [{ topic: 'greetings', value: 'hello', partition: 1 }] });
   const consumer = new Consumer({ ...client, groupId: 'readers', deserializers: stringDeserializers });
+  // What a failed test leaves open would keep its process alive.
+  t.after(() => Promise.allSettled([admin.close(), producer.close(), consumer.close(true)]));
+
+  await admin.createTopics({ topics: ['greetings'], partitions: -1, replicas: -1 });
+  await producer.send({ messages: [{ topic: 'greetings', value: 'hello', partition: 1 }] });
   const stream = await consumer.consume({ topics: ['greetings'], mode: 'earliest', autocommit: false });
   stream.on('error', () => {}); // the broker goes while it reads
   const { value: message } = await stream[Symbol.asyncIterator]().next();
@@ -44,8 +47,6 @@ test('clients use it, commands beside it ask it, and SIGTERM ends it in good ord
   const { code, stderr } = await broker.ended;
   assert.equal(code, 0, stderr);
   assert.match(stderr, /\nstopping: .+\nstopped\n$/);
-  await Promise.allSettled([admin.close(), producer.close(), consumer.close(true)]);
-
   const after = await millrace(folder, ['consume', 'greetings', '--json']);
   assert.deepEqual(
     after.stdout
