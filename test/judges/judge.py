@@ -46,6 +46,12 @@ def equal(actual, expected, what=""):
         raise AssertionError(f"{what} is {shown(actual)}, not {shown(expected)}")
 
 
+def comes_to(read, expected, what):
+    """Waits until as much is read; a node of Apache Kafka ends a transaction a moment after it has said so."""
+    until(lambda: len(read()) >= len(expected), lambda: f"{what}; read is {shown(read())}")
+    equal(read(), expected, what)
+
+
 def shown(value):
     text = f"{len(value)} × {value!r}" if isinstance(value, list) and len(value) > 20 else repr(value)
     return text if len(text) < 400 else text[:400] + "…"

@@ -7,6 +7,7 @@ import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { cache, javaCommand, kafkaVersion, whyNoJava } from '../peers/java.ts';
 
 export interface Judge {
@@ -41,13 +42,13 @@ export const judges: readonly Judge[] = [
         .exec(spawnSync('kcat', ['-V'], { encoding: 'utf8' }).stdout)
         ?.slice(1)
         .join(', ') ?? '',
-    command: (bootstrap) => [process.execPath, here('kcat.ts'), bootstrap],
+    command: (bootstrap) => [process.execPath, fileURLToPath(new URL('./kcat.ts', import.meta.url)), bootstrap],
   },
   inPython('confluent-kafka', 'confluent-kafka.py'),
   inPython('kafka-python', 'kafka-python.py'),
   inPython('aiokafka', 'aio-kafka.py'),
-  inNode('kafkajs', 'kafkajs.ts'),
-  inNode('@platformatic/kafka', 'platformatic.ts'),
+  inNode('kafkajs', new URL('./kafkajs.ts', import.meta.url)),
+  inNode('@platformatic/kafka', new URL('./platformatic.ts', import.meta.url)),
   {
     name: 'Java clients',
     missing: () => whyNoJava('server'),
@@ -58,18 +59,18 @@ export const judges: readonly Judge[] = [
     name: 'Apache Kafka’s tools',
     missing: () => whyNoJava('server') ?? whyNoJava('tools'),
     version: () => kafkaVersion('tools'),
-    command: (bootstrap) => [process.execPath, here('apache-tools.ts'), bootstrap],
+    command: (bootstrap) => [process.execPath, fileURLToPath(new URL('./apache-tools.ts', import.meta.url)), bootstrap],
   },
 ];
 
-function inNode(name: string, program: string): Judge {
+function inNode(name: string, url: URL): Judge {
   return {
     name,
     missing: () => undefined,
     version: () =>
       (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string })
         .version,
-    command: (bootstrap) => [process.execPath, here(program), bootstrap],
+    command: (bootstrap) => [process.execPath, fileURLToPath(url), bootstrap],
   };
 }
 

@@ -200,7 +200,7 @@ await check('groups/offsets committed are where the next member goes on', async 
   await send(numbers(10).map((value, index) => ({ topic, value, partition: index % 2 })));
   const first = await member(group, topic);
   await until(
-    () => first.read.length === 10,
+    () => first.read.length >= 10,
     () => `ten records; ${first.read.length} came`,
   );
   await first.client.commit({
@@ -338,7 +338,7 @@ await check('transactions/offsets go with them', async () => {
   await send(numbers(5).map((value) => ({ topic: source, value })));
   const reader = await member(group, source);
   await until(
-    () => reader.read.length === 5,
+    () => reader.read.length >= 5,
     () => `five records; ${reader.read.length} came`,
   );
   const client = transactional('mover');
