@@ -1,4 +1,5 @@
 import type { AbortedTransaction } from './aborted-transactions.ts';
+import { MAX_TIMESTAMP } from './batch-builder.ts';
 import { codecOf, endOffsetOf, headerOf, isControl, isTransactional } from './record-batch.ts';
 import { emptied, horizonOf, type RawRecord, rawRecords, withRecords } from './record-filter.ts';
 import { markerIn } from './transaction-marker.ts';
@@ -107,7 +108,7 @@ function retainedMarker(batch: Buffer, rules: RetentionRules): Buffer | undefine
   if (!spent || (count > 0 && (horizon === undefined || horizon > now))) {
     if (!spent || horizon !== undefined) return batch;
     const raw = rawRecords(batch);
-    return raw === undefined ? batch : withRecords(batch, raw, raw.list, now + deleteRetention);
+    return raw === undefined ? batch : withRecords(batch, raw, raw.list, horizonAfter(now, deleteRetention));
   }
   return mustStay(batch, rules) ? empty(batch) : undefined;
 }
@@ -128,7 +129,12 @@ function retainedRecords(batch: Buffer, rules: RetentionRules): Buffer | undefin
   if (kept.length === 0) return nothing();
   const newHorizon = horizon === undefined && kept.some(({ hasValue }) => !hasValue);
   if (kept.length === raw.list.length && !newHorizon) return batch;
-  return withRecords(batch, raw, kept, newHorizon ? now + deleteRetention : undefined);
+  return withRecords(batch, raw, kept, newHorizon ? horizonAfter(now, deleteRetention) : undefined);
+}
+
+/** The records' timestamps are counted from it, and must stay exact. */
+function horizonAfter(now: number, deleteRetention: number): number {
+  return Math.min(now + deleteRetention, MAX_TIMESTAMP);
 }
 
 function empty(batch: Buffer): Buffer {

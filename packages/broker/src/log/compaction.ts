@@ -74,7 +74,8 @@ export class Compaction {
   private async latestOffsets(segments: readonly Segment[], end: number): Promise<LatestOffsets> {
     const from = this.partition.firstDirty;
     const latest = new LatestOffsets(this.options.mapBytes);
-    const transactions = new TransactionsPassed(this.aborted);
+    // A marker before `from` is not passed, and must not be waited for.
+    const transactions = new TransactionsPassed(this.aborted.filter(({ lastOffset }) => lastOffset >= from));
     for (const [n, segment] of segments.entries()) {
       const next = segments[n + 1]?.base ?? end;
       if (next <= from) continue;
@@ -130,6 +131,7 @@ export class Compaction {
       });
     } finally {
       if (!announced && this.options.commit.stopped === undefined) replacement.discard();
+      else if (!announced) segment.release();
     }
   }
 
@@ -228,7 +230,7 @@ class Appender {
 
   add(batch: Buffer): void {
     // A view of the chunk that was read would keep all of it until the next write.
-    this.waiting.push(batch);
+    this.waiting.push(Buffer.from(batch));
     this.bytes += batch.length;
     if (this.bytes >= SLICE) this.flush();
   }

@@ -59,8 +59,8 @@ export class Compactor {
 
   private async compactAll(): Promise<void> {
     const done = new Set<Partition>();
-    let next: Candidate | undefined;
     while (!this.stopped) {
+      let next: Candidate | undefined;
       try {
         next = this.dirtiest(done);
         if (next === undefined) return;

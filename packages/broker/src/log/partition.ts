@@ -360,6 +360,8 @@ export class Partition implements Flushable {
   }
 
   private putMark(): void {
+    // Its cell may be another's by now.
+    if (this.deleted) return;
     const { start, synced, indexed, compacted, clean, rewriting } = this;
     this.options.points.put(this.cell, { start, synced, indexed, compacted, clean, rewriting });
     this.options.marked();

@@ -1,7 +1,8 @@
 import { LogError } from '../errors.ts';
+import { MAX_TIMESTAMP } from './batch-builder.ts';
 import { compressLike, decompress } from './decompress.ts';
 import { readInt64, writeInt64 } from './int64.ts';
-import { baseOffsetOf, codecOf, HEADER_BYTES, malformed, setChecksum } from './record-batch.ts';
+import { baseOffsetOf, codecOf, endOffsetOf, HEADER_BYTES, malformed, setChecksum } from './record-batch.ts';
 
 /**
  * Batches with some of their records taken out. What stays keeps its bytes, its offset and its timestamp; the batch keeps
@@ -51,10 +52,10 @@ function decoded(batch: Buffer): RawBatch {
   const base = baseOffsetOf(batch, 0);
   const body = batch.subarray(HEADER_BYTES);
   const records = codec === 0 ? body : decompress(codec, body, base);
-  const cursor = new Cursor(records, base);
+  const cursor = new Cursor(records, base, endOffsetOf(batch, 0));
   const baseTimestamp = readInt64(batch, BASE_TIMESTAMP_AT);
   const list: RawRecord[] = [];
-  for (let left = batch.readInt32BE(COUNT_AT); left > 0; left--) list.push(cursor.record(base, baseTimestamp));
+  for (let left = batch.readInt32BE(COUNT_AT); left > 0; left--) list.push(cursor.record(baseTimestamp));
   if (cursor.at !== records.length) throw malformed(base, `${records.length - cursor.at} bytes follow its last record`);
   return { records, list };
 }
@@ -123,21 +124,25 @@ function putVarlong(bytes: Buffer, start: number, value: number): number {
 class Cursor {
   private readonly bytes: Buffer;
   private readonly base: number;
+  private readonly batchEnd: number;
   at = 0;
 
-  constructor(bytes: Buffer, base: number) {
+  constructor(bytes: Buffer, base: number, batchEnd: number) {
     this.bytes = bytes;
     this.base = base;
+    this.batchEnd = batchEnd;
   }
 
-  record(base: number, baseTimestamp: number): RawRecord {
+  record(baseTimestamp: number): RawRecord {
     const start = this.at;
     const end = this.varlong() + this.at;
     if (end <= this.at || end > this.bytes.length) throw malformed(this.base, 'a record ends behind it');
     this.at++; // attributes: unused
     const timestamp = baseTimestamp + this.varlong();
     const restAt = this.at;
-    const offset = base + this.varlong();
+    if (Math.abs(timestamp) > MAX_TIMESTAMP) throw malformed(this.base, `a record's timestamp is ${timestamp}`);
+    const offset = this.base + this.varlong();
+    if (offset < this.base || offset >= this.batchEnd) throw malformed(this.base, `a record's offset is ${offset}`);
     const keyBytes = this.varlong();
     const keyAt = this.at;
     this.at += Math.max(0, keyBytes);

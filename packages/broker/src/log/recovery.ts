@@ -145,7 +145,7 @@ function walkSegments(segments: readonly Segment[], mark: Mark, replay: Replay):
       end = next;
       continue;
     }
-    indexTrusted = segment.loadIndex(replaced ? 0 : Math.max(0, mark.indexed - segment.base));
+    indexTrusted = segment.loadIndex(replaced ? 0 : Math.max(0, mark.indexed - segment.base)) && !replaced;
     segment.loadAborted(replay.from);
     if (end > replay.from) replay.boundary = { offset: end, snapshot: replay.producers.snapshot(end, replay.now) };
     const walk = walkSegment(segment, mark, replay);
