@@ -14,7 +14,7 @@ export interface Judged {
 const meanings: readonly (readonly [RegExp, string])[] = [
   [/not applicable for broker version/, 'share groups (KIP-932), which the broker does not serve'],
   [/negative test flags/, 'a known issue of librdkafka itself, which its authors leave out too'],
-  [/RapidJSON/, 'reads the statistics with a library that is not built in (RapidJSON); it tests librdkafka alone'],
+  [/RapidJSON/, 'wants the headers of RapidJSON where the suite is built'],
 ];
 
 /** `kafka` is its version, or why it did not run. */
@@ -28,7 +28,7 @@ export function pageOf(all: readonly Judged[], kafka: string): string {
   return `# librdkafka's own test suite
 
 librdkafka ${librdkafkaVersion()} is the client under kcat and under Confluent's clients for Python, Go, .NET and JavaScript.
-Its authors' tests, as they stand in ${librdkafkaSource}, run against the embedded broker, each alone and in
+Its authors' tests, as they stand in ${librdkafkaSource}, run against the embedded broker, each in a process of its own and in
 full, and against a single Apache Kafka (${kafka}) in the same way.
 
 | outcome | tests |
@@ -40,10 +40,11 @@ full, and against a single Apache Kafka (${kafka}) in the same way.
 
 Of the parts that tests report by themselves ${parts} passed and ${skippedParts.length} were skipped. ${
     fails.length === 0 ? 'None failed.' : ''
-  } A test that failed was tried once more, alone on the machine.
+  } A test that failed was tried once more, its parts one by one where it has parts.
 
 This page is made by \`npm run judges:librdkafka -- --write\`, which builds the suite first (it wants npm, make, a C++
-compiler and Python) and takes about half an hour; it is no part of \`npm test\`.
+compiler, Python and, for five of the tests, the headers of RapidJSON) and takes a quarter of an hour; it is no part of
+\`npm test\`.
 
 ## Tests that talk to a broker
 
