@@ -96,20 +96,20 @@ export function outcomeOf(name: string, printed: string, ended: string, seconds:
   );
   const rest = { parts, skippedParts };
   const row = new RegExp(`^\\| ${name} +\\| +(\\w+) \\| +([\\d.]+)s \\| ?(.*)$`, 'm').exec(output);
-  if (row === null) return { state: 'failed', seconds, why: lastFailure(output) || ended || 'no summary', ...rest };
+  if (row === null) return { state: 'failed', seconds, why: firstComplaint(output) || ended || 'no summary', ...rest };
   const [, state = '', took = '0', why = ''] = row;
   if (state === 'PASSED') return { state: 'passed', seconds: Number(took), why: '', ...rest };
   if (state === 'SKIPPED') return { state: 'skipped', seconds: Number(took), why: why.trim(), ...rest };
   return {
     state: 'failed',
     seconds: Number(took) || seconds,
-    why: lastFailure(output) || why.trim() || ended,
+    why: firstComplaint(output) || why.trim() || ended,
     ...rest,
   };
 }
 
 /** The first complaint is the cause; what follows it is the suite giving up. */
-function lastFailure(output: string): string {
+function firstComplaint(output: string): string {
   const complaint = /### Test "[^"]*"[^\n]*failed at [^\n]*###\s*\n?([^\n]*(?:\n(?!\[|###|%)[^\n]+){0,2})/.exec(output);
   if (complaint !== null) return (complaint[1] ?? '').replace(/\s+/g, ' ').trim();
   return '';
