@@ -91,10 +91,26 @@ test('a transactional batch needs a transaction that its coordinator knows', asy
   await broker.log.createTopic('t');
   const records = batchOf(['a'], { producerId: 5, producerEpoch: 0, baseSequence: 0, attributes: 0x10 });
   const send = async (transactionalId: string | null) => {
-    const request = { transactionalId, acks: -1, timeoutMs: 1000, topicData: [to(0, records)] };
-    return (await client.call(Produce, 9, request)).responses[0]!.partitionResponses[0]!.errorCode;
+    const topicData = [to(1, batchOf(['b'])), to(0, records)];
+    const { responses } = await client.call(Produce, 9, { transactionalId, acks: -1, timeoutMs: 1000, topicData });
+    return responses.map(({ partitionResponses }) => partitionResponses[0]!.errorCode);
   };
-  assert.equal(await send(null), 87);
-  assert.equal(await send('nobody'), 49);
+  assert.deepEqual(await send(null), [53, 53], 'as a whole, when it names no transaction');
+  assert.deepEqual(await send('nobody'), [3, 49]);
   assert.equal(broker.log.offsets('t', 0).latest, 0);
+});
+
+test('zstd is for versions that know it', async (t) => {
+  const { client, broker } = await startBroker(t);
+  await broker.log.createTopic('t');
+  const records = batchOf(['a'], { attributes: 4 });
+  const send = async (version: number) => {
+    const { responses } = await client.call(Produce, version, {
+      acks: 1,
+      timeoutMs: 1000,
+      topicData: [to(0, records)],
+    });
+    return responses[0]!.partitionResponses[0]!.errorCode;
+  };
+  assert.deepEqual([await send(6), await send(7)], [76, 0]);
 });

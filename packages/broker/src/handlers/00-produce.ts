@@ -1,6 +1,6 @@
-import { codeOf, errorNumber, LogError } from '../errors.ts';
+import { codeOf, errorNumber, LogError, type LogErrorCode } from '../errors.ts';
 import { unknownPartition } from '../log/partition.ts';
-import { HEADER_BYTES, isTransactional, producerOf } from '../log/record-batch.ts';
+import { codecOf, HEADER_BYTES, isTransactional, producerOf } from '../log/record-batch.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { Produce } from '../protocol/messages/records.ts';
 import { type Call, handler } from '../server/handler.ts';
@@ -21,10 +21,14 @@ type PartitionRequest = TopicRequest['partitionData'][number];
 type PartitionResponse = NonNullable<Response['responses'][number]>['partitionResponses'][number];
 
 const ALL = -1;
+const ZSTD = 4;
+const ZSTD_SINCE = 7;
+const ABORTABLE_SINCE = 11;
 
 export const produce = handler(
   Produce,
   (request, call) => {
+    expectTransactionalId(request);
     const waits: Promise<void>[] = [];
     const responses = request.topicData.map((topic) => ({
       name: topic.name,
@@ -77,13 +81,16 @@ function append(
   };
   try {
     const { acks } = request;
-    if (acks !== ALL && acks !== 0 && acks !== 1) {
-      throw new LogError('INVALID_REQUIRED_ACKS', `acks is ${acks}; it must be -1 (all), 0 or 1`);
-    }
     const { name, partitions } = topicOf(call.broker.log, { topic: topic.name, topicId: topic.topicId });
     const partition = partitions[index];
     if (partition === undefined) throw unknownPartition(name, index);
     if (records === null) throw new LogError('INVALID_RECORD', 'the request has no records for it');
+    if (call.version < ZSTD_SINCE && records.length >= HEADER_BYTES && codecOf(records, 0) === ZSTD) {
+      throw new LogError('UNSUPPORTED_COMPRESSION_TYPE', `zstd is for Produce from version ${ZSTD_SINCE} on`);
+    }
+    if (acks !== ALL && acks !== 0 && acks !== 1) {
+      throw new LogError('INVALID_REQUIRED_ACKS', `acks is ${acks}; it must be -1 (all), 0 or 1`);
+    }
     expectInTransaction(request, name, index, records, call);
     const appended = partition.appendFromClient(records);
     answer.baseOffset = appended.baseOffset;
@@ -104,26 +111,52 @@ function append(
   return answer;
 }
 
+/** Without one nobody could say to which transaction a batch belongs: the whole request is refused. */
+function expectTransactionalId({ transactionalId, topicData }: Request): void {
+  if (transactionalId !== null) return;
+  for (const { partitionData } of topicData) {
+    if (partitionData.some(({ records }) => records !== null && isOfTransaction(records))) {
+      throw new LogError(
+        'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+        'a transactional batch came in a request without a transactional id',
+      );
+    }
+  }
+}
+
+function isOfTransaction(batch: Buffer): boolean {
+  return batch.length >= HEADER_BYTES && isTransactional(batch, 0);
+}
+
 /** A batch of a transaction goes only where the coordinator knows that the transaction is. */
 function expectInTransaction(
   { transactionalId }: Request,
   topic: string,
   partition: number,
   batch: Buffer,
-  { broker }: Call,
+  { broker, version }: Call,
 ): void {
-  if (batch.length < HEADER_BYTES || !isTransactional(batch, 0)) return;
+  if (!isOfTransaction(batch)) return;
   const producer = producerOf(batch, 0);
   if (transactionalId === null || producer === undefined) {
-    throw new LogError('INVALID_RECORD', 'a transactional batch came without a transactional id or a producer id');
+    throw new LogError('INVALID_RECORD', 'a transactional batch came without a producer id');
   }
   const { producerId, producerEpoch } = producer;
   const refused = broker.transactions.verify(transactionalId, producerId, producerEpoch, topic, partition);
   if (refused === undefined) return;
   throw new LogError(
-    refused,
-    `transactional id '${transactionalId}' has no open transaction with ${topic}-${partition}`,
+    knownToProducers(refused, version),
+    `transactional id '${transactionalId}' has no open transaction with ${topic}-${partition}: ${refused}`,
   );
+}
+
+/**
+ * Producers take CONCURRENT_TRANSACTIONS for an end here, and NOT_ENOUGH_REPLICAS for what it is: worth retrying. Newer ones know
+ * that the transaction alone is lost, and not they themselves (KIP-890).
+ */
+function knownToProducers(refused: LogErrorCode, version: number): LogErrorCode {
+  if (refused === 'CONCURRENT_TRANSACTIONS') return 'NOT_ENOUGH_REPLICAS';
+  return refused === 'INVALID_TXN_STATE' && version >= ABORTABLE_SINCE ? 'TRANSACTION_ABORTABLE' : refused;
 }
 
 function dropOnError(responses: Response['responses'], { client }: Call): void {

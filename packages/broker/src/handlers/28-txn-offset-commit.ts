@@ -12,6 +12,7 @@ import { handler } from '../server/handler.ts';
  * does not exist is refused by itself; what the transaction or the group refuses is refused for all partitions.
  */
 const OLD_LOADING_UNTIL = 1;
+const ABORTABLE_SINCE = 4;
 
 export const txnOffsetCommit = handler(
   TxnOffsetCommit,
@@ -55,9 +56,16 @@ export const txnOffsetCommit = handler(
   }),
 );
 
-/** Clients take "busy with the transaction" for an end here, and "loading" for what it is: worth retrying. */
+/**
+ * Clients take "busy with the transaction" for an end here, and "loading" for what it is: worth retrying. Newer ones know
+ * that the transaction alone is lost, and not they themselves (KIP-890).
+ */
 function refused(transactionalId: string, refusal: LogErrorCode, version: number): LogError {
-  const retriable = version <= OLD_LOADING_UNTIL ? 'COORDINATOR_NOT_AVAILABLE' : 'COORDINATOR_LOAD_IN_PROGRESS';
-  const code = refusal === 'CONCURRENT_TRANSACTIONS' ? retriable : refusal;
+  let code = refusal;
+  if (refusal === 'CONCURRENT_TRANSACTIONS') {
+    code = version <= OLD_LOADING_UNTIL ? 'COORDINATOR_NOT_AVAILABLE' : 'COORDINATOR_LOAD_IN_PROGRESS';
+  } else if (refusal === 'INVALID_TXN_STATE' && version >= ABORTABLE_SINCE) {
+    code = 'TRANSACTION_ABORTABLE';
+  }
   return new LogError(code, `the transaction of '${transactionalId}' takes no offsets now: ${refusal}`);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FaultyStorage } from '../log/faulty-storage.ts';
 import { Produce } from '../protocol/messages/records.ts';
 import {
   AddOffsetsToTxn,
@@ -44,10 +45,16 @@ async function add(client: TestClient, version: number, producer: Producer, part
   return results.flatMap(({ resultsByPartition }) => resultsByPartition.map((one) => one.partitionErrorCode));
 }
 
-async function produce(client: TestClient, producer: Producer, value: string, baseSequence = 0): Promise<number> {
+async function produce(
+  client: TestClient,
+  producer: Producer,
+  value: string,
+  baseSequence = 0,
+  version = 9,
+): Promise<number> {
   const records = batchOf([value], { ...producer, baseSequence, attributes: 0x10 });
   const topicData = [{ name: 't', partitionData: [{ index: 0, records }] }];
-  const { responses } = await client.call(Produce, 9, { transactionalId, acks: -1, timeoutMs: 1000, topicData });
+  const { responses } = await client.call(Produce, version, { transactionalId, acks: -1, timeoutMs: 1000, topicData });
   return responses[0]!.partitionResponses[0]!.errorCode;
 }
 
@@ -87,7 +94,8 @@ test('a transaction of records and offsets is committed and aborted, in the olde
       assert.equal(await produce(client, producer, 'early', before), 48, 'not before the partition is added');
       assert.deepEqual(await add(client, addVersion, producer, [0]), [0]);
       assert.equal(await produce(client, producer, committed ? 'yes' : 'no', before), 0);
-      assert.equal(await commitOffset(client, version, producer), 48, 'not before the group is added');
+      const unadded = version >= 4 ? 120 : 48;
+      assert.equal(await commitOffset(client, version, producer), unadded, 'not before the group is added');
       const added = await client.call(AddOffsetsToTxn, version, { transactionalId, ...producer, groupId: 'g' });
       assert.equal(added.errorCode, 0);
       assert.equal(await commitOffset(client, version, producer), 0);
@@ -100,6 +108,33 @@ test('a transaction of records and offsets is committed and aborted, in the olde
       assert.equal(await end(client, version, producer, committed), 0, 'a retry');
     }
   }
+});
+
+test('newer producers hear that the transaction is lost, and not they themselves', async (t) => {
+  const { broker, client } = await startBroker(t);
+  await broker.log.createTopic('t');
+  const { producerId, producerEpoch } = await init(client, 5);
+  const producer = { producerId, producerEpoch };
+  assert.deepEqual(
+    [await produce(client, producer, 'x', 0, 10), await produce(client, producer, 'x', 0, 11)],
+    [48, 120],
+  );
+  assert.deepEqual([await commitOffset(client, 3, producer), await commitOffset(client, 4, producer)], [48, 120]);
+});
+
+test('while a transaction is being ended its producer hears what even old ones try again', async (t) => {
+  const storage = new FaultyStorage();
+  const { broker, client } = await startBroker(t, { storage, directory: '/data' });
+  await broker.log.createTopic('t');
+  const { producerId, producerEpoch } = await init(client, 5);
+  const producer = { producerId, producerEpoch };
+  assert.deepEqual(await add(client, 3, producer, [0]), [0]);
+  await client.call(AddOffsetsToTxn, 3, { transactionalId, ...producer, groupId: 'g' });
+  assert.equal(await produce(client, producer, 'x'), 0);
+  storage.failWrite = (path) => path.includes('/t-0/');
+  assert.equal(await end(client, 3, producer, true), 0);
+  for (const version of [3, 11]) assert.equal(await produce(client, producer, 'y', 1, version), 19);
+  assert.deepEqual([await commitOffset(client, 1, producer), await commitOffset(client, 4, producer)], [15, 14]);
 });
 
 test('a fenced producer is told so by the name that its version knows', async (t) => {
