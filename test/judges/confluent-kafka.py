@@ -22,7 +22,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
-from judge import bootstrap, check, comes_to, equal, judge, own, patience, until
+from judge import answered, bootstrap, check, comes_to, equal, judge, own, patience, until
 
 admin = AdminClient({"bootstrap.servers": bootstrap})
 
@@ -37,6 +37,8 @@ def make(what, partitions=1, config=None):
     done(admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})]))
     # What a node of Apache Kafka answers may be a moment behind what was done.
     until(lambda: topic in admin.list_topics(timeout=patience).topics, "the new topic is listed")
+    ends = {TopicPartition(topic, p): OffsetSpec.latest() for p in range(partitions)}
+    answered(topic, lambda: done(admin.list_offsets(ends)), KafkaException)
     return topic
 
 

@@ -41,6 +41,26 @@ def until(condition, what):
             raise AssertionError(f"not within {patience} s: {what() if callable(what) else what}")
 
 
+def answered(topic, ask, failure):
+    """
+    Waits until `ask`, which asks each partition of a new topic, raises `failure` no more. Apache Kafka opens partitions
+    one by one after it has said that they are made; what finds its own closed is late, or lost with acks=0.
+    """
+    why = None
+
+    def asked():
+        nonlocal why
+        try:
+            ask()
+            return True
+        except failure as error:
+            why = error
+            time.sleep(0.02)
+            return False
+
+    until(asked, lambda: f"an answer of each partition of {topic}: {why}")
+
+
 def equal(actual, expected, what=""):
     if actual != expected:
         raise AssertionError(f"{what} is {shown(actual)}, not {shown(expected)}")

@@ -49,6 +49,24 @@ export async function until(condition: () => unknown, what: () => string): Promi
   }
 }
 
+/**
+ * Waits until `ask`, which asks each partition of a new topic, is answered. Apache Kafka opens partitions one by one after
+ * it has said that they are made; a client that finds one closed may send the whole request again, so that the open
+ * ones have its records twice.
+ */
+export async function answered(topic: string, ask: () => Promise<unknown>): Promise<void> {
+  let why: unknown;
+  const asked = () =>
+    ask().then(
+      () => true,
+      (error) => {
+        why = error;
+        return false;
+      },
+    );
+  await until(asked, () => `an answer of each partition of ${topic}: ${why}`);
+}
+
 export function equal(actual: unknown, expected: unknown, what: string): void {
   assert.deepEqual(actual, expected, `${what} is ${shown(actual)}, not ${shown(expected)}`);
 }

@@ -3,7 +3,7 @@
 import time
 import uuid
 
-from judge import bootstrap, check, comes_to, equal, judge, own, until
+from judge import answered, bootstrap, check, comes_to, equal, judge, own, until
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
 from kafka.admin import ConfigResource, OffsetSpec
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -19,6 +19,8 @@ def make(what, partitions=1, configs=None):
     topic = own(what)
     spec = {"num_partitions": partitions, "replication_factor": 1, "configs": configs or {}}
     admin.create_topics({topic: spec}, wait_for_metadata=True)
+    ends = {TopicPartition(topic, p): OffsetSpec.LATEST for p in range(partitions)}
+    answered(topic, lambda: admin.list_partition_offsets(ends), errors.KafkaError)
     return topic
 
 

@@ -1,6 +1,6 @@
 /** A judge: KafkaJS, long unmaintained and in many programs still. */
 import { type Consumer, type ITopicConfig, Kafka, logLevel, type Message, type ProducerConfig } from 'kafkajs';
-import { bootstrap, check, equal, judged, numbers, own, skip, until } from './judge.ts';
+import { answered, bootstrap, check, equal, judged, numbers, own, skip, until } from './judge.ts';
 
 const kafka = new Kafka({ clientId: 'judged', brokers: [bootstrap], logLevel: logLevel.NOTHING });
 const admin = kafka.admin();
@@ -9,6 +9,7 @@ await admin.connect();
 async function make(what: string, partitions = 1, more: Partial<ITopicConfig> = {}): Promise<string> {
   const topic = own(what);
   await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, ...more }] });
+  await answered(topic, () => admin.fetchTopicOffsets(topic));
   return topic;
 }
 

@@ -17,7 +17,7 @@ import {
   stringDeserializers,
   stringSerializers,
 } from '@platformatic/kafka';
-import { bootstrap, check, equal, judged, numbers, own, skip, until } from './judge.ts';
+import { answered, bootstrap, check, equal, judged, numbers, own, skip, until } from './judge.ts';
 
 const base = { clientId: 'judged', bootstrapBrokers: [bootstrap], retries: 10, retryDelay: 50 };
 const admin = new Admin(base);
@@ -28,6 +28,11 @@ type Producing = Omit<Partial<ProducerOptions<string, string, string, string>>, 
 async function make(what: string, partitions = 1, configs: { name: string; value: string }[] = []): Promise<string> {
   const topic = own(what);
   await admin.createTopics({ topics: [topic], partitions, replicas: 1, configs });
+  const all = numbers(partitions).map((partition) => ({
+    partitionIndex: Number(partition),
+    timestamp: ListOffsetTimestamps.LATEST,
+  }));
+  await answered(topic, () => admin.listOffsets({ topics: [{ name: topic, partitions: all }] }));
   return topic;
 }
 
