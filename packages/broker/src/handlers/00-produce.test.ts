@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { zstdCompressSync } from 'node:zlib';
+import { HEADER_BYTES, setChecksum } from '../log/record-batch.ts';
 import { Produce } from '../protocol/messages/records.ts';
 import { batchOf, startBroker } from '../server/broker.fixture.ts';
 
@@ -103,7 +105,10 @@ test('a transactional batch needs a transaction that its coordinator knows', asy
 test('zstd is for versions that know it', async (t) => {
   const { client, broker } = await startBroker(t);
   await broker.log.createTopic('t');
-  const records = batchOf(['a'], { attributes: 4 });
+  const plain = batchOf(['a'], { attributes: 4 });
+  const records = Buffer.concat([plain.subarray(0, HEADER_BYTES), zstdCompressSync(plain.subarray(HEADER_BYTES))]);
+  records.writeInt32BE(records.length - 12, 8);
+  setChecksum(records);
   const send = async (version: number) => {
     const { responses } = await client.call(Produce, version, {
       acks: 1,

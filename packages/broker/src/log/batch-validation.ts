@@ -1,32 +1,57 @@
 import { LogError } from '../errors.ts';
-import type { LogRecord, TopicConfig } from './api.ts';
+import type { TopicConfig } from './api.ts';
 import type { ProducerFault } from './producer-state.ts';
 import {
   baseOffsetOf,
   claimedSize,
   codecOf,
-  decodeRecords,
   faultOf,
   HEADER_BYTES,
+  hasAppendTime,
   headerOf,
   isControl,
   isTransactional,
   magicOf,
+  maxTimestampOf,
+  setMaxTimestamp,
+  stampAppendTime,
 } from './record-batch.ts';
+import { type RecordsSeen, recordsSeen } from './record-check.ts';
+import { compacts } from './topic-config.ts';
 
 /**
- * What a batch that came over the wire must be before a byte of it is written, with Kafka's error codes.
+ * What a batch that came over the wire must be before a byte of it is written, with Kafka's error codes: whole, one, its
+ * checksum right, its header possible, and its records what the header says, whatever the codec (`record-check.ts`). So
+ * whatever stands in the log can be read: a batch that cannot would end every reader of its partition for good.
  *
- * The header is checked always, and the bytes against their checksum. The records inside are not looked at, so a batch
- * passes through untouched and at the same cost whatever its codec: Kafka, which decodes them, also refuses one whose
- * records do not say what its header says. Only on a compacted topic uncompressed batches are decoded, for their keys.
- * For the same reason the bounds on timestamps are kept by the header's two, the first record's and the greatest.
+ * Records keep their bytes. What the header says of them as a whole, the greatest timestamp, is set right where it is not.
  */
 const LAST_CODEC = 4;
 const EXACT = Number.MAX_SAFE_INTEGER;
 
-export function clientFaultOf(batch: Buffer, config: TopicConfig, now: number): ProducerFault | undefined {
-  return frameFaultOf(batch, config) ?? headerFaultOf(batch, config, now) ?? keyFaultOf(batch, config);
+/** Throws what is wrong with it; else it is ready to be appended. `name` says in messages where. */
+export function expectFit(batch: Buffer, config: TopicConfig, now: number, name: string): void {
+  const stamped = config['message.timestamp.type'] === 'LogAppendTime';
+  const fault = frameFaultOf(batch, config) ?? headerFaultOf(batch, config);
+  if (fault !== undefined) throw refusal(name, fault);
+  const oldest = Math.max(-EXACT, now - config['message.timestamp.before.max.ms']);
+  const latest = Math.min(EXACT, now + config['message.timestamp.after.max.ms']);
+  const seen = seenIn(batch, oldest, latest, name);
+  if (compacts(config) && seen.keyless.length > 0) {
+    const [first] = seen.keyless;
+    const what = `record ${first} of the batch has no key, and the topic is compacted`;
+    throw refusal(name, { ...invalid(what), records: seen.keyless });
+  }
+  if (stamped) return stampAppendTime(batch, now);
+  if (seen.untimely.length > 0) {
+    const what = `record ${seen.untimely[0]} of the batch has a timestamp that is not in [${oldest}, ${latest}]`;
+    throw refusal(name, { ...untimely(what), records: seen.untimely });
+  }
+  if (maxTimestampOf(batch, 0) !== seen.maxTimestamp) setMaxTimestamp(batch, seen.maxTimestamp);
+}
+
+export function refusal(name: string, { code, what, records }: ProducerFault): LogError {
+  return new LogError(code, `${name}: ${what}`, { records });
 }
 
 function frameFaultOf(batch: Buffer, config: TopicConfig): ProducerFault | undefined {
@@ -49,14 +74,17 @@ function frameFaultOf(batch: Buffer, config: TopicConfig): ProducerFault | undef
   return fault === undefined ? undefined : corrupt(fault);
 }
 
-function headerFaultOf(batch: Buffer, config: TopicConfig, now: number): ProducerFault | undefined {
-  const { count, lastOffsetDelta, producerId, baseSequence, baseTimestamp, maxTimestamp } = headerOf(batch, 0);
+function headerFaultOf(batch: Buffer, config: TopicConfig): ProducerFault | undefined {
+  const { count, lastOffsetDelta, producerId, producerEpoch, baseSequence, baseTimestamp } = headerOf(batch, 0);
   if (baseOffsetOf(batch, 0) !== 0) return invalid(`the batch's base offset is ${baseOffsetOf(batch, 0)} and not 0`);
   if (count === 0) return invalid('the batch has no records');
   if (count !== lastOffsetDelta + 1)
     return invalid(`the batch has ${count} records over ${lastOffsetDelta + 1} offsets`);
   if (isControl(batch, 0)) return invalid('clients do not write control batches');
   if (producerId > EXACT || producerId < -1) return invalid(`the batch's producer id is ${producerId}`);
+  if (producerId >= 0 && producerEpoch < 0) {
+    return invalid(`the batch of producer ${producerId} has the epoch ${producerEpoch}`);
+  }
   if (producerId >= 0 && baseSequence < 0) {
     return invalid(`the batch of producer ${producerId} has the sequence number ${baseSequence}`);
   }
@@ -69,38 +97,26 @@ function headerFaultOf(batch: Buffer, config: TopicConfig, now: number): Produce
   if (batch.length > most) {
     return { code: 'RECORD_LIST_TOO_LARGE', what: `the batch has ${batch.length} bytes; segment.bytes is ${most}` };
   }
-  if (config['message.timestamp.type'] === 'LogAppendTime') return undefined;
-  return timestampFaultOf(baseTimestamp, config, now) ?? timestampFaultOf(maxTimestamp, config, now);
+  if (hasAppendTime(batch, 0)) return untimely("the batch says LogAppendTime, which is the broker's to say");
+  return Math.abs(baseTimestamp) <= EXACT ? undefined : untimely(`the batch's first timestamp is ${baseTimestamp}`);
 }
 
-function timestampFaultOf(timestamp: number, config: TopicConfig, now: number): ProducerFault | undefined {
-  // None was given.
-  if (timestamp === -1) return undefined;
-  const oldest = now - config['message.timestamp.before.max.ms'];
-  const latest = Math.min(EXACT, now + config['message.timestamp.after.max.ms']);
-  if (timestamp >= Math.max(-EXACT, oldest) && timestamp <= latest) return undefined;
-  return {
-    code: 'INVALID_TIMESTAMP',
-    what: `a record's timestamp is ${timestamp}; it must be in [${oldest}, ${latest}]`,
-  };
-}
-
-function keyFaultOf(batch: Buffer, config: TopicConfig): ProducerFault | undefined {
-  if (config['cleanup.policy'] === 'delete' || codecOf(batch, 0) !== 0) return undefined;
-  const records: LogRecord[] = [];
+function seenIn(batch: Buffer, oldest: number, latest: number, name: string): RecordsSeen {
   try {
-    decodeRecords(batch, 0, 0, records);
+    return recordsSeen(batch, oldest, latest);
   } catch (error) {
-    if (error instanceof LogError) return invalid(error.message);
+    // Its bytes arrived as they were sent: to send them again would not help, as CORRUPT_MESSAGE says.
+    if (error instanceof LogError) throw refusal(name, invalid(error.message));
     throw error;
   }
-  const keyless = records.flatMap(({ key }, index) => (key === null ? [index] : []));
-  if (keyless.length === 0) return undefined;
-  return { ...invalid(`record ${keyless[0]} of the batch has no key, and the topic is compacted`), records: keyless };
 }
 
 function invalid(what: string): ProducerFault {
   return { code: 'INVALID_RECORD', what };
+}
+
+function untimely(what: string): ProducerFault {
+  return { code: 'INVALID_TIMESTAMP', what };
 }
 
 function corrupt(what: string): ProducerFault {

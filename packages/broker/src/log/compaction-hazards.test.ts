@@ -26,14 +26,18 @@ interface Sender {
   readonly transactional?: boolean;
 }
 
-function batchOf(pairs: readonly Pair[], { producerId = -1, sequence = 0, transactional = false }: Sender = {}): Buffer {
+function batchOf(
+  pairs: readonly Pair[],
+  { producerId = -1, sequence = 0, transactional = false }: Sender = {},
+): Buffer {
   const builder = new BatchBuilder();
   for (const [key, value] of pairs) builder.add(NOW, Buffer.from(key), value === null ? null : Buffer.from(value), []);
-  const numbers = producerId < 0 ? { producerEpoch: -1, baseSequence: -1 } : { producerEpoch: 0, baseSequence: sequence };
+  const numbers =
+    producerId < 0 ? { producerEpoch: -1, baseSequence: -1 } : { producerEpoch: 0, baseSequence: sequence };
   return Buffer.from(builder.finish({ producerId, ...numbers, attributes: transactional ? 0x10 : 0 }));
 }
 
-/** Records that no producer of good faith writes, behind a right checksum, compressed so that nobody looks inside. */
+/** Records that no producer of good faith writes, behind a right checksum. Only a log of Kafka's files can hold them. */
 function forged(pairs: readonly Pair[], records: Buffer): Buffer {
   const like = batchOf(pairs);
   const packed = compressLike(1, records, records);
@@ -133,7 +137,8 @@ test('a disk that is full when a segment is to be closed for compaction does not
 test('a record at a forged offset outdates nothing', async () => {
   const { log, partition, clock } = await opened(compacting);
   const far = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
-  await append(partition, batchOf([['k', 'good']]), forged([['k', 'x']], record([0], far, 'k', 'forged')));
+  await append(partition, batchOf([['k', 'good']]));
+  partition.append(forged([['k', 'x']], record([0], far, 'k', 'forged')));
   await filled(partition);
   await compacted(clock);
   const { records } = partition.read(0, 1);
@@ -148,7 +153,13 @@ test('a forged timestamp does not keep a partition from being compacted', async 
   const { log, partition, clock } = await opened(compacting);
   const far = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f];
   const records = Buffer.concat([record([0], [0], 'fill', 'x'), record(far, [2], 'k', 'y')]);
-  await append(partition, batchOf([['a', 'old']]), forged([['fill', 'x'], ['k', 'y']], records), batchOf([['a', 'new']]));
+  await append(partition, batchOf([['a', 'old']]));
+  const like: readonly Pair[] = [
+    ['fill', 'x'],
+    ['k', 'y'],
+  ];
+  partition.append(forged(like, records));
+  await append(partition, batchOf([['a', 'new']]));
   await filled(partition);
   const before = partition.bytes;
   await compacted(clock);

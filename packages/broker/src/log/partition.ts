@@ -2,14 +2,14 @@ import { LogError } from '../errors.ts';
 import type { AbortedTransaction } from './aborted-transactions.ts';
 import type { LogRecord, TopicConfig } from './api.ts';
 import { BatchReader } from './batch-reader.ts';
-import { clientFaultOf } from './batch-validation.ts';
+import { expectFit, refusal } from './batch-validation.ts';
 import type { Clock } from './clock.ts';
 import type { Flushable, GroupCommit } from './group-commit.ts';
 import { writeInt64 } from './int64.ts';
 import { PartitionReader, type ReadBatches, type ReadOptions } from './partition-reader.ts';
 import type { ProducerSnapshots } from './producer-snapshots.ts';
 import type { ProducerDescription, ProducerFault, ProducerStates } from './producer-state.ts';
-import { lastOffsetDeltaOf, maxTimestampOf, producerOf, stampAppendTime } from './record-batch.ts';
+import { lastOffsetDeltaOf, maxTimestampOf, producerOf } from './record-batch.ts';
 import type { Cell, RecoveryPoints } from './recovery-points.ts';
 import { Segment, type SegmentPlace } from './segment.ts';
 import { isSystemError } from './storage.ts';
@@ -177,8 +177,8 @@ export class Partition implements Flushable {
   }
 
   /**
-   * Appends a batch as a client sent it, or answers for it if it is there already. Its bytes are kept as they came, but
-   * for its offsets, and for what LogAppendTime asks for. Nothing happens when it throws: a batch that is not fit, or
+   * Appends a batch as a client sent it, or answers for it if it is there already. Its records are kept as they came;
+   * its header gets its offsets, and the right greatest timestamp. Nothing happens when it throws: a batch that is not fit, or
    * not the producer's next. That a transaction is open at its coordinator is for the caller to know.
    */
   appendFromClient(batch: Buffer): Appended {
@@ -186,7 +186,7 @@ export class Partition implements Flushable {
     const config = this.options.config();
     const now = this.options.clock.now();
     const stamped = config['message.timestamp.type'] === 'LogAppendTime';
-    this.expectNone(clientFaultOf(batch, config, now));
+    expectFit(batch, config, now, this.name);
     const producer = producerOf(batch, 0);
     if (producer !== undefined) {
       const before = this.states.duplicateOf(producer, now);
@@ -196,7 +196,6 @@ export class Partition implements Flushable {
       }
       this.expectNone(this.states.faultOf(producer, now));
     }
-    if (stamped) stampAppendTime(batch, now);
     const baseOffset = this.append(batch);
     return { baseOffset, end: this.end, logAppendTime: stamped ? now : -1 };
   }
@@ -355,8 +354,7 @@ export class Partition implements Flushable {
   }
 
   private expectNone(fault: ProducerFault | undefined): void {
-    if (fault === undefined) return;
-    throw new LogError(fault.code, `${this.name}: ${fault.what}`, { records: fault.records });
+    if (fault !== undefined) throw refusal(this.name, fault);
   }
 
   private putMark(): void {
@@ -538,12 +536,13 @@ export class Partition implements Flushable {
     return this.corrupt(offset, what);
   }
 
-  /** Lets go of the files, which are to be removed. Needs the group commit's line. */
+  /** Lets go of the files, which are to be removed; listeners are told, too. Needs the group commit's line. */
   delete(): void {
     this.deleted = true;
     this.refuse(unknownPartition(this.topic, this.partition));
     this.release();
     this.options.points.drop(this.cell);
+    this.watchers.tell();
   }
 
   /** Saves the index, so that the next open needs no walk. Needs an empty group commit. */

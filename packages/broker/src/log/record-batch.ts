@@ -3,6 +3,7 @@ import { LogError } from '../errors.ts';
 import type { LogRecord, RecordHeader } from './api.ts';
 import { decompress } from './decompress.ts';
 import { readInt64, writeInt64 } from './int64.ts';
+import { VarintReader } from './varint-reader.ts';
 
 /**
  * Kafka's record batch, version 2: what a batch says of itself, what can be wrong with it, and the records in it.
@@ -76,6 +77,10 @@ export function isTransactional(bytes: Buffer, at: number): boolean {
   return (bytes[at + 22]! & TRANSACTIONAL) !== 0;
 }
 
+export function hasAppendTime(bytes: Buffer, at: number): boolean {
+  return (bytes[at + 22]! & LOG_APPEND_TIME) !== 0;
+}
+
 export function isControl(bytes: Buffer, at: number): boolean {
   return (bytes[at + 22]! & CONTROL) !== 0;
 }
@@ -105,11 +110,15 @@ export function producerOf(bytes: Buffer, at: number): ProducerBatch | undefined
   };
 }
 
+export function setMaxTimestamp(batch: Buffer, timestamp: number): void {
+  writeInt64(batch, timestamp, 35);
+  setChecksum(batch);
+}
+
 /** Has the whole batch carry the time at which the log took it, and nothing of what its producer said. */
 export function stampAppendTime(batch: Buffer, now: number): void {
   batch[22]! |= LOG_APPEND_TIME;
-  writeInt64(batch, now, 35);
-  setChecksum(batch);
+  setMaxTimestamp(batch, now);
 }
 
 export function lastOffsetDeltaOf(bytes: Buffer, at: number): number {
@@ -177,16 +186,19 @@ function decodeAll(bytes: Buffer, at: number, offset: number, into: LogRecord[])
   const codec = header.attributes & COMPRESSION;
   const packed = bytes.subarray(at + HEADER_BYTES, at + header.size);
   const records = codec === 0 ? packed : decompress(codec, packed, header.baseOffset);
-  const room = records.length;
-  if (header.count * SMALLEST_RECORD > room) {
-    throw malformed(header.baseOffset, `${header.count} records cannot be in ${room} bytes`);
-  }
-  const reader = new RecordReader(records, 0, room, header);
+  expectRoomFor(header.count, records, header.baseOffset);
+  const reader = new RecordReader(records, header);
   for (let n = 0; n < header.count; n++) {
     const record = reader.next();
     if (record.offset >= offset) into.push(record);
   }
   reader.expectEnd();
+}
+
+/** A count is not believed before so many records can be there. */
+export function expectRoomFor(count: number, { length }: Buffer, baseOffset: number): void {
+  if (count * SMALLEST_RECORD <= length) return;
+  throw malformed(baseOffset, `${count} records cannot be in ${length} bytes`);
 }
 
 export function malformed(baseOffset: number, what: string): LogError {
@@ -195,16 +207,11 @@ export function malformed(baseOffset: number, what: string): LogError {
 
 const noHeaders: readonly RecordHeader[] = Object.freeze([]);
 
-class RecordReader {
-  private readonly bytes: Buffer;
-  private readonly end: number;
+class RecordReader extends VarintReader {
   private readonly header: BatchHeader;
-  private at: number;
 
-  constructor(bytes: Buffer, at: number, end: number, header: BatchHeader) {
-    this.bytes = bytes;
-    this.at = at;
-    this.end = end;
+  constructor(records: Buffer, header: BatchHeader) {
+    super(records);
     this.header = header;
   }
 
@@ -254,37 +261,7 @@ class RecordReader {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + from, length);
   }
 
-  private varint(): number {
-    const bytes = this.bytes;
-    let byte = bytes[this.at++]!;
-    if (byte < 0x80) return this.at > this.end ? this.fail('it ends inside a number') : (byte >>> 1) ^ -(byte & 1);
-    let value = byte & 0x7f;
-    for (let shift = 7; shift < 35; shift += 7) {
-      if (this.at >= this.end) this.fail('it ends inside a number');
-      byte = bytes[this.at++]!;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
-    }
-    return this.fail('a 32-bit number is longer than five bytes');
-  }
-
-  private varlong(): number {
-    let value = 0;
-    let scale = 1;
-    for (let n = 0; n < 10; n++) {
-      if (this.at >= this.end) this.fail('it ends inside a number');
-      const byte = this.bytes[this.at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        if (value > Number.MAX_SAFE_INTEGER) this.fail('a timestamp delta is beyond 2^53');
-        return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-      }
-      scale *= 128;
-    }
-    return this.fail('a 64-bit number is longer than ten bytes');
-  }
-
-  private fail(what: string): never {
+  protected fail(what: string): never {
     throw malformed(this.header.baseOffset, what);
   }
 }
