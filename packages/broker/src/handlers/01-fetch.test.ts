@@ -6,7 +6,7 @@ import { NO_UUID } from '../protocol/fields.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { Fetch, Produce } from '../protocol/messages/records.ts';
 import { batchOf, startBroker } from '../server/broker.fixture.ts';
-import type { TestClient } from '../server/client.fixture.ts';
+import { TestClient } from '../server/client.fixture.ts';
 
 type FetchRequest = WriteOf<typeof Fetch.request.shape>;
 type FetchResponse = ReadOf<typeof Fetch.response.shape>;
@@ -101,6 +101,24 @@ describe('waiting', () => {
     assert.deepEqual(valuesIn(late), { 0: [] });
   });
 
+  test('and does not wait for more than it will be given', async (t) => {
+    const { client } = await withTopic(t);
+    await produce(client, 0, 'a'.repeat(500));
+    const request = fetchOf([asked(0, 0)], { maxWaitMs: 60_000, minBytes: 1000, maxBytes: 100 });
+    assert.equal(valuesIn(await client.call(Fetch, 12, request))[0]!.length, 1);
+  });
+
+  test('a topic that is deleted is told at once', async (t) => {
+    const { client, broker } = await withTopic(t);
+    const waiting = client.call(Fetch, 12, fetchOf([asked(0, 0)], { maxWaitMs: 60_000, minBytes: 100 }));
+    // Behind the fetch on the same broker: by then that waits.
+    const other = await TestClient.connect(broker.port, broker.host);
+    t.after(() => other.close());
+    await produce(other, 0, 'a');
+    await broker.log.deleteTopic('t');
+    assert.equal((await waiting).responses[0]!.partitions[0]!.errorCode, 3);
+  });
+
   test('an error is answered at once', async (t) => {
     const { client } = await withTopic(t);
     const response = await client.call(Fetch, 12, fetchOf([asked(0, 0), asked(0, 99)], { maxWaitMs: 60_000 }));
@@ -183,6 +201,14 @@ describe('sessions', () => {
     await client.call(Fetch, 12, fetchOf([], { sessionId: session, sessionEpoch: -1 }));
     assert.equal((await client.call(Fetch, 12, next(session, 1))).errorCode, 70);
   });
+});
+
+test('a topic that is said to be compressed with zstd is for versions that know it', async (t) => {
+  const { broker, client } = await startBroker(t);
+  await broker.log.createTopic('t', { config: { 'compression.type': 'zstd' } });
+  const errorOf = async (version: number) =>
+    (await client.call(Fetch, version, fetchOf([asked(0, 0)]))).responses[0]!.partitions[0]!.errorCode;
+  assert.deepEqual([await errorOf(9), await errorOf(10)], [76, 0]);
 });
 
 test('a partition is named by name in old versions and by id in new ones, never by both', async (t) => {

@@ -23,6 +23,7 @@ type PartitionResponse = Response['responses'][number]['partitions'][number] & {
 /** Most bytes of records in one response, whatever a client asks for. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const READ_COMMITTED = 1;
+const ZSTD_SINCE = 10;
 const NONE: readonly Uint8Array[] = [];
 
 export const fetchRecords = handler(
@@ -39,10 +40,11 @@ export const fetchRecords = handler(
     };
     call.afterWrite(giveBack);
     let round = readAll(session, request, lent, call);
-    while (!round.enough && !client.gone.aborted && !broker.stopping.aborted) {
+    while (!round.enough && !broker.stopping.aborted) {
       const left = until - broker.clock.now();
       if (left <= 0) break;
       await moreOrLate(session, round, request, left, call);
+      if (client.gone.aborted) break;
       giveBack();
       round = readAll(session, request, lent, call);
     }
@@ -75,10 +77,19 @@ interface Round {
   enough: boolean;
 }
 
+function mostOf({ maxBytes }: Request): number {
+  return Math.min(maxBytes, MOST_BYTES);
+}
+
+/** Nobody waits for more than will be given. */
+function leastOf(request: Request): number {
+  return Math.min(request.minBytes, mostOf(request));
+}
+
 /** Notes in `lent` the buffers that the round looks into. */
 function readAll({ partitions }: FetchSession, request: Request, lent: Buffer[], call: Call): Round {
   const round: Round = { found: new Map(), bytes: 0, enough: partitions.size === 0 };
-  const most = Math.min(request.maxBytes, MOST_BYTES);
+  const most = mostOf(request);
   const committedOnly = request.isolationLevel === READ_COMMITTED;
   const allocate = (bytes: number) => {
     const buffer = call.broker.readBuffers.take(bytes);
@@ -93,7 +104,7 @@ function readAll({ partitions }: FetchSession, request: Request, lent: Buffer[],
     if (response.errorCode !== 0) round.enough = true;
     round.bytes += response.size;
   }
-  if (round.bytes >= request.minBytes) round.enough = true;
+  if (round.bytes >= leastOf(request)) round.enough = true;
   return round;
 }
 
@@ -103,6 +114,9 @@ function readOne(one: FetchedPartition, room: number, options: ReadOptions, call
     const partition = partitionOf(call.broker.log, one);
     if (one.currentLeaderEpoch > 0) {
       throw new LogError('UNKNOWN_LEADER_EPOCH', `the only leader epoch is 0; ${one.currentLeaderEpoch} was asked for`);
+    }
+    if (call.version < ZSTD_SINCE && partition.config['compression.type'] === 'zstd') {
+      throw new LogError('UNSUPPORTED_COMPRESSION_TYPE', `zstd is for Fetch from version ${ZSTD_SINCE} on`);
     }
     const { highWatermark, lastStableOffset, start } = partition;
     const most = Math.min(room, one.maxBytes);
@@ -137,12 +151,16 @@ function moreOrLate(session: FetchSession, round: Round, request: Request, ms: n
   const { promise, resolve } = Promise.withResolvers<void>();
   const partitions = [...session.partitions.values()].map((one) => partitionOf(broker.log, one));
   const before = partitions.map(({ readableBytes }) => readableBytes);
-  const missing = request.minBytes - round.bytes;
+  const missing = leastOf(request) - round.bytes;
   const arrived = () => {
     // What a marker lets a reader of committed records see was readable before.
     if (missing > 1 && request.isolationLevel !== READ_COMMITTED) {
       let sum = 0;
-      for (const [n, partition] of partitions.entries()) sum += partition.readableBytes - before[n]!;
+      for (const [n, partition] of partitions.entries()) {
+        // One that is deleted is told at once.
+        if (partition.error !== undefined) return resolve();
+        sum += partition.readableBytes - before[n]!;
+      }
       if (sum < missing) return;
     }
     resolve();

@@ -182,7 +182,10 @@ export interface Log {
   offsets(topic: string, partition: number): { readonly earliest: number; readonly latest: number };
   /** The first offset whose record is at or after `timestamp`; latest when there is none. */
   offsetForTime(topic: string, partition: number, timestamp: number): number;
-  /** Calls `listener` whenever more became durable, or readable as a transaction ended, until the function it gives is called. */
+  /**
+   * Calls `listener` whenever more became durable, or readable as a transaction ended, and when the topic is deleted, until
+   * the function it gives is called.
+   */
   onAppend(topic: string, partition: number, listener: () => void): () => void;
 
   /** All of them together, or none; durable when it resolves. */

@@ -106,6 +106,7 @@ export class Compaction {
   private async rewrite(group: readonly Segment[], end: number, rules: RetentionRules): Promise<void> {
     const { place } = this.partition;
     const segment = new Segment(place, group[0]!.base);
+    segment.writtenAt = group.at(-1)!.writtenAt;
     const replacement = new SegmentReplacement(place, segment);
     let changed = group.length > 1;
     let announced = false;

@@ -106,7 +106,7 @@ export class Compactor {
       const next = closed.segments[n + 1]?.base ?? closed.end;
       if (next > from) {
         // What is too young, and all behind it, has to wait.
-        if (config['min.compaction.lag.ms'] > 0 && segment.maxTimestamp > youngest) {
+        if (config['min.compaction.lag.ms'] > 0 && segment.youngest > youngest) {
           return this.worthwhile(partition, { ...closed, end: segment.base, total, dirty, oldest, now });
         }
         dirty += segment.size;

@@ -163,7 +163,9 @@ export class Partition implements Flushable {
     } catch (error) {
       throw this.writeFailed(error);
     }
-    const aborted = this.states.follow(batch, 0, this.options.clock.now());
+    const now = this.options.clock.now();
+    this.active.writtenAt = now;
+    const aborted = this.states.follow(batch, 0, now);
     if (aborted !== undefined) this.active.addAborted(aborted);
     this.end = base + delta + 1;
     if (this.options.fsync) {
@@ -454,7 +456,7 @@ export class Partition implements Flushable {
   /** Where retention by age and size would have the partition start. */
   retainedFrom(oldest: number, maxBytes: number): number {
     const { active } = this;
-    if (active.size > 0 && active.maxTimestamp < oldest && active.readable === active.size) {
+    if (active.size > 0 && active.youngest < oldest && active.readable === active.size) {
       try {
         this.roll();
       } catch (error) {
@@ -468,7 +470,7 @@ export class Partition implements Flushable {
       const segment = this.segments[n]!;
       const next = this.segments[n + 1]!.base;
       if (next > this.highWatermark) break;
-      if (segment.maxTimestamp >= oldest && (maxBytes < 0 || total - segment.size < maxBytes)) break;
+      if (segment.youngest >= oldest && (maxBytes < 0 || total - segment.size < maxBytes)) break;
       total -= segment.size;
       from = next;
     }

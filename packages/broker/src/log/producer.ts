@@ -6,6 +6,7 @@ import type { Partition } from './partition.ts';
 import { partitionForKey } from './partitioner.ts';
 import { HEADER_BYTES, stampAppendTime } from './record-batch.ts';
 import type { Topic } from './topic.ts';
+import { compacts } from './topic-config.ts';
 
 /**
  * Gathers records into one batch per partition and appends it when it is full, when its linger is over, or, without
@@ -167,7 +168,11 @@ class Lane {
     headers: readonly RecordHeader[],
   ): Promise<RecordMetadata> {
     const { builder } = this;
-    const most = this.topic.config['max.message.bytes'];
+    const { config } = this.topic;
+    if (key === null && compacts(config)) {
+      throw new LogError('INVALID_RECORD', `topic '${this.topic.name}' is compacted, so a record needs a key`);
+    }
+    const most = config['max.message.bytes'];
     const bytes = recordBytesAtMost(key, value, headers);
     if (HEADER_BYTES + bytes > most) {
       throw new LogError(

@@ -67,7 +67,10 @@ export async function recoverPartition(request: RecoveryRequest): Promise<Partit
   await commit.syncDirectory(place.directory);
   for (const segment of saved) await segment.syncIndex(commit);
   await snapshots.sync(commit, base);
-  for (const segment of segments) segment.readable = segment.size;
+  for (const segment of segments) {
+    segment.readable = segment.size;
+    segment.writtenAt = request.now;
+  }
   for (const segment of segments.slice(0, -1)) segment.close();
   const indexed = walked.indexTrusted ? Math.max(base, Math.min(mark.indexed, walked.end)) : base;
   const { compacted, clean } = mark;

@@ -55,6 +55,8 @@ export class Segment implements Releasable {
   /** How many of them may be read. */
   readable = 0;
   maxTimestamp = -1;
+  /** Wall ms of the last append in this process, or else of the opening. */
+  writtenAt = 0;
   private maxTimestampOffset = 0;
   private sinceIndexEntry = 0;
   private knownFirstTimestamp: number | undefined;
@@ -94,14 +96,20 @@ export class Segment implements Releasable {
     return this.log;
   }
 
-  /** The latest of its first batch; nothing when it is empty. */
+  /** Of its latest record, in wall ms; where no record has a timestamp, of its last append. */
+  get youngest(): number {
+    return this.maxTimestamp < 0 ? this.writtenAt : this.maxTimestamp;
+  }
+
+  /** The latest of its first batch, or of the last append where that has no timestamp; nothing when it is empty. */
   get firstTimestamp(): number | undefined {
     if (this.knownFirstTimestamp === undefined && this.size > 0) {
       const header = Buffer.alloc(HEADER_BYTES);
       this.file.read(header, 0);
       this.knownFirstTimestamp = maxTimestampOf(header, 0);
     }
-    return this.knownFirstTimestamp;
+    const known = this.knownFirstTimestamp;
+    return known !== undefined && known < 0 ? this.writtenAt : known;
   }
 
   /** Takes a batch, whose offsets are set, at the end. After it threw, `cutTail` must come before the next append. */

@@ -77,6 +77,8 @@ export class Witness {
   readonly sent = new Map<string, string[]>();
   /** Group → the offset whose commit was answered. */
   readonly offsets = new Map<string, number>();
+  /** By partition, in the order in which a consumer read them. */
+  readonly consumed: string[][] = Array.from({ length: PARTITIONS }, () => []);
   promises = 0;
   onPromise: () => void = () => {};
   private waiting: () => void = () => {};
@@ -114,6 +116,7 @@ export async function load(connect: Connect, witness: Witness, random: () => num
     idempotent(new Line(connect), 'i1', witness, random),
     ...TRANSACTIONAL.map((name) => transactional(new Line(connect), name, witness, random)),
     commits(new Line(connect), 'g', witness),
+    consumer(new Line(connect), witness),
   ];
   const ends = await Promise.allSettled(clients);
   for (const end of ends) if (end.status === 'rejected' && !(end.reason instanceof Over)) throw end.reason;
@@ -248,6 +251,21 @@ async function commits(line: Line, group: string, witness: Witness): Promise<nev
   }
 }
 
+/** Reads on and on; what it has seen once must stay as it was. */
+async function consumer(line: Line, witness: Witness): Promise<never> {
+  const positions = witness.consumed.map(() => 0);
+  for (;;) {
+    for (const [partition, position] of positions.entries()) {
+      const { records, next } = await readCommitted(line, partition, position);
+      positions[partition] = next;
+      witness.consumed[partition]!.push(...records.map(textOf));
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const textOf = ({ value }: LogRecord): string => Buffer.from(value!).toString();
+
 async function committedOffset(line: Line, groupId: string): Promise<number> {
   const request = { groupId, topics: [{ name: TOPIC, partitionIndexes: [0] }], requireStable: false };
   const { topics } = await line.ask(OffsetFetch, 7, request, (response) => [response.errorCode]);
@@ -263,10 +281,17 @@ export async function verify(connect: Connect, witness: Witness): Promise<void> 
   for (const name of TRANSACTIONAL) await producerId(line, name);
   const seen = new Map<string, number>();
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    const records = await readCommitted(line, partition);
+    const { records } = await readCommitted(line, partition);
+    const found = records.map(textOf);
+    const consumed = witness.consumed[partition]!;
+    assert.deepEqual(
+      consumed,
+      found.slice(0, consumed.length),
+      'what a consumer has read is there, and nothing before it',
+    );
     const last = new Map<string, number>();
-    for (const { offset, value } of records) {
-      const text = Buffer.from(value!).toString();
+    for (const [n, { offset }] of records.entries()) {
+      const text = found[n]!;
       assert.ok(!seen.has(text), `${text} is there twice`);
       assert.ok(!witness.aborted.has(text), `${text} was aborted and is seen`);
       seen.set(text, offset);
@@ -283,10 +308,10 @@ export async function verify(connect: Connect, witness: Witness): Promise<void> 
   }
 }
 
-async function readCommitted(line: Line, partition: number): Promise<LogRecord[]> {
+/** The committed records of a partition from an offset to the last stable one; `next` is where to go on. */
+async function readCommitted(line: Line, partition: number, from = 0): Promise<{ records: LogRecord[]; next: number }> {
   const records: LogRecord[] = [];
-  const aborting = new Set<number>();
-  for (let offset = 0; ; ) {
+  for (let offset = from; ; ) {
     const topics = [{ topic: TOPIC, partitions: [{ partition, fetchOffset: offset, partitionMaxBytes: 100_000 }] }];
     const request = { maxWaitMs: 0, minBytes: 0, isolationLevel: 1, topics, forgottenTopicsData: [] };
     const { responses } = await line.ask(Fetch, 11, request, (response) => [
@@ -295,17 +320,19 @@ async function readCommitted(line: Line, partition: number): Promise<LogRecord[]
     const { errorCode, records: bytes, abortedTransactions, lastStableOffset } = responses[0]!.partitions[0]!;
     assert.equal(errorCode, 0, `Fetch: ${errorCode}`);
     const starts = [...(abortedTransactions ?? [])].sort((a, b) => a.firstOffset - b.firstOffset);
+    const aborting = new Set<number>();
     for (let at = 0; at < (bytes?.length ?? 0); ) {
       const header = headerOf(bytes!, at);
+      const asked = offset;
       offset = endOffsetOf(bytes!, at);
       while (starts.length > 0 && starts[0]!.firstOffset < offset) aborting.add(starts.shift()!.producerId);
       const marker = markerIn(bytes!, at);
       if (marker !== undefined) aborting.delete(marker.producerId);
       else if ((header.attributes & 0x10) === 0 || !aborting.has(header.producerId))
-        decodeRecords(bytes!, at, 0, records);
+        decodeRecords(bytes!, at, asked, records);
       at += header.size;
     }
-    if (offset >= lastStableOffset) return records;
+    if (offset >= lastStableOffset) return { records, next: offset };
     assert.ok((bytes?.length ?? 0) > 0, `nothing at ${offset}, before the last stable offset ${lastStableOffset}`);
   }
 }

@@ -62,5 +62,6 @@ test(`${KILLS} kills of the broker under load lose nothing acknowledged, double 
   isOver = false;
   await verify(connect, witness);
   assert.ok(witness.acked.size > KILLS && witness.committed.size > KILLS && witness.aborted.size > 0);
+  assert.ok(witness.consumed.every((values) => values.length > KILLS));
   for (const client of clients) await client.close();
 });

@@ -79,4 +79,5 @@ test(`${CUTS} power cuts under load lose nothing acknowledged, double nothing an
   isOver = false;
   await verify(connect, witness);
   assert.ok(witness.acked.size > CUTS && witness.committed.size > CUTS && witness.aborted.size > 0);
+  assert.ok(witness.consumed.every((values) => values.length > CUTS));
 });

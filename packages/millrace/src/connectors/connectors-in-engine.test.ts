@@ -98,7 +98,7 @@ test('lines over a socket into a file, until the topology is stopped', async () 
   assert.equal(text('out.txt'), 'a\nb\n');
   client.write(Buffer.from('c\n'));
   await runtime.settle();
-  await runtime.until(running.stop());
+  await runtime.until(runtime.within(() => running.stop()));
   assert.equal(text('out.txt'), 'a\nb\nc\n');
 });
 

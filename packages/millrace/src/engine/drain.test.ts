@@ -96,7 +96,7 @@ test('no tick comes after the flush: what it emits would find nobody to flush it
   });
   const { runtime, running } = await startVirtual(t);
   await runtime.advance(25);
-  await runtime.until(running.stop());
+  await runtime.until(runtime.within(() => running.stop()));
   assert.deepEqual(events, ['tick', 'tick', 'flush', 'tick', 'tick', 'flush']);
 });
 
@@ -106,7 +106,7 @@ test('what a stop waits for is the end: it resolves when the topology has comple
   const { runtime, running } = await startVirtual(t);
   await runtime.advance(10);
   assert.equal(running.state, 'draining');
-  await runtime.until(running.stop());
+  await runtime.until(runtime.within(() => running.stop()));
   assert.equal(running.state, 'completed');
   await running.stop();
   await assert.rejects(running.replay('slow', undefined, 1, 0), /'ended' is completed/);

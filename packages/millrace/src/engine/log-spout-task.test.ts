@@ -128,7 +128,7 @@ test('commits do not overlap: an older one never ends last', async () => {
   const { runtime, running } = await start();
   await runtime.advance('1s');
   assert.deepEqual(log, ['begin 1']);
-  await runtime.until(running.stop());
+  await runtime.until(runtime.within(() => running.stop()));
   assert.deepEqual(log, ['begin 1', 'end 1']);
 });
 
@@ -147,7 +147,7 @@ test('a commit that fails is how the topology ends, at a stop too, and stop() sa
       const { runtime, running } = await start(guarantee);
       await runtime.settle();
       const failed = { code: 'MR_SOURCE', message: "spout 's' cannot go on: disk full" };
-      await assert.rejects(runtime.until(running.stop()), failed);
+      await assert.rejects(runtime.until(runtime.within(() => running.stop())), failed);
       await assert.rejects(running.done, failed);
       assert.equal(running.state, 'failed');
     }

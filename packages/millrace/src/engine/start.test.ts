@@ -163,7 +163,7 @@ test('stop drains: spouts stop, promises end, batches are written, positions are
   });
   const { runtime, running } = await startVirtual(t);
   await runtime.settle();
-  await runtime.until(running.stop());
+  await runtime.until(runtime.within(() => running.stop()));
   assert.equal(running.state, 'stopped');
   assert.deepEqual(written, [...numbers(30), -1], 'flush came after the last input');
   assert.equal(source.committed.get('a'), 30);

@@ -12,7 +12,13 @@ export type LedgerCause =
   /** Its key for a keyed edge is null or no key. */
   | 'key'
   /** User code threw, and its retries are used up. */
-  | 'error';
+  | 'error'
+  /** It came after its window, or whatever else wanted it, had closed. */
+  | 'late'
+  /** Its event time is no time, or too far ahead of the clock. */
+  | 'time'
+  /** A bolt did not want it. */
+  | 'dropped';
 
 /** Where a record came from: one spout, one split (a topic's partition, a file), one position (an offset, a byte). */
 export interface Origin {

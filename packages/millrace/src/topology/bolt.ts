@@ -10,18 +10,26 @@ import { type } from './schema.ts';
 import type { StateHandles, StateSpecs } from './state-spec.ts';
 import type { Stream } from './stream.ts';
 import type { Task } from './task.ts';
+import type { TimerHandlers, TimerSpecs, Timers } from './timer-spec.ts';
 
 export type Needed = 'no key' | 'a key: group by fields, keyBy or global';
 
-/** `emit(value, time?)`: time is event time in milliseconds, by default that of the input (of the tick, in a tick). */
-export interface BoltTask<E, S> extends Task {
+/** `emit(value, time?)`: event time in milliseconds, by default that of the input, the tick, the timer or the watermark. */
+export interface BoltTask<E, S, T> extends Task {
   readonly emit: Emit<E, [time?: number]>;
   readonly state: StateHandles<S>;
+  readonly timers: Timers<T>;
+  /** The task's event time: no record with this time or an earlier one is expected any more. −Infinity at first. */
+  watermark(): number;
+  /** Gives the current input to the ledger: it came too late, or is not wanted. It counts as done. */
+  reject(detail: string, cause?: 'late' | 'dropped'): void;
 }
 
 export interface Lifecycle {
   /** Every tick interval, with the wall-clock time. Never between the emit and the delivery of a tuple. */
   tick?(time: number): void;
+  /** Event time has come to `time`, and all event timers up to it have been told. Infinity at the end of a bounded input. */
+  watermark?(time: number): void;
   /** Before a stop: emit what is held. */
   flush?(): void;
   cleanup?(): void;
@@ -31,6 +39,12 @@ export interface Lifecycle {
 type AnyHandler = { any(value: never, time: number, key: Key): void }['any'];
 export type AnyExecute = AnyHandler | { readonly [input: string]: AnyHandler };
 
+/** What `prepare` of a full bolt gives, apart from the types. */
+export type BoltTaskCode = Lifecycle & {
+  readonly execute: AnyExecute;
+  readonly timer?: { readonly [name: string]: (time: number, key: Key) => void };
+};
+
 export type AsyncOrder = 'ordered' | 'perKey' | 'unordered';
 
 /** What the engine runs, apart from the types: which kind of bolt, and its code. */
@@ -38,7 +52,8 @@ export type BoltCode =
   | {
       readonly kind: 'bolt';
       readonly state: StateSpecs;
-      readonly prepare: (task: never) => Lifecycle & { readonly execute: AnyExecute };
+      readonly timers: TimerSpecs;
+      readonly prepare: (task: never) => BoltTaskCode;
     }
   | { readonly kind: 'map'; readonly each: (value: never, time: number, key: never) => unknown }
   | { readonly kind: 'flatMap'; readonly each: (value: never, time: number) => Iterable<unknown> }
@@ -88,14 +103,16 @@ export function bolt<
   const E extends Emits = Record<never, never>,
   const S extends StateSpecs = Record<never, never>,
   X extends AnyExecute = AnyExecute,
+  const T extends TimerSpecs = Record<never, never>,
 >(definition: {
   readonly emits?: E;
   readonly state?: S;
+  readonly timers?: T;
   readonly tick?: Duration;
-  readonly prepare: (task: BoltTask<E, S>) => Lifecycle & { readonly execute: X };
-}): Bolt<X, Handles<E>, keyof S extends never ? 'no key' : 'a key: group by fields, keyBy or global'> {
-  const { emits = {}, state = {}, tick, prepare } = definition;
-  return make(emits, tick, { kind: 'bolt', state, prepare });
+  readonly prepare: (task: BoltTask<E, S, T>) => Lifecycle & TimerHandlers<T> & { readonly execute: X };
+}): Bolt<X, Handles<E>, keyof S | keyof T extends never ? 'no key' : 'a key: group by fields, keyBy or global'> {
+  const { emits = {}, state = {}, timers = {}, tick, prepare } = definition;
+  return make(emits, tick, { kind: 'bolt', state, timers, prepare });
 }
 
 /** A bolt of one function: what it returns is emitted, `undefined` is not. `t.bolt` takes the function itself as well. */

@@ -2,6 +2,7 @@
 import type { Duration } from '../duration.ts';
 import { milliseconds } from '../duration.ts';
 import { MillraceError } from '../errors.ts';
+import type { SpoutTime } from './event-time.ts';
 import { KEY_GROUPS } from './key.ts';
 
 /** What happens when user code throws: tried again, and then the input goes to the ledger or the topology stops. */
@@ -18,7 +19,9 @@ interface ComponentOptions {
   /** Tasks of the component, 1 to 256. Default 1. */
   readonly parallelism?: number;
 }
-export interface SpoutOptions extends ComponentOptions {
+export interface SpoutOptions<in T = never> extends ComponentOptions {
+  /** Where event time comes from. Default: the times that the source gives, in order within each split. */
+  readonly time?: SpoutTime<T>;
   /** Tuples pending per task (Storm's max spout pending); at the limit the spout waits. Default 10 000. */
   readonly maxPending?: number;
   /** Queue spouts: a tuple not done after this long of silence fails. Default 30 s. */

@@ -45,8 +45,11 @@ type Outputs<H, R> = [unknown] extends [H]
     : Stream<Exclude<R, void | undefined>>
   : NoInfer<H>;
 
+/** What a component gives on all its streams. */
+type ValuesOf<H> = H extends Stream<infer T> ? T : { [N in keyof H]: ValuesOf<H[N]> }[keyof H];
+
 export interface TopologyBuilder {
-  spout<H>(id: string, spout: Spout<H>, options?: SpoutOptions): H;
+  spout<H>(id: string, spout: Spout<H>, options?: SpoutOptions<ValuesOf<H>>): H;
   /** A bolt, or a plain function `(value, time, key) => output`, subscribed to one input or to several by name. */
   bolt<const In extends Inputs | StreamId, H, R>(
     id: string,

@@ -5,7 +5,7 @@ import type { EntrySummary, Methods } from '../api.ts';
 import { toBase64 } from '../api.ts';
 import { readParams, wrong } from './params.ts';
 
-const CAUSES: readonly LedgerCause[] = ['null', 'malformed', 'key', 'error'];
+const CAUSES: readonly LedgerCause[] = ['null', 'malformed', 'key', 'error', 'late', 'time', 'dropped'];
 
 export function ledgerMethods(ledger: Ledger): Methods<'ledger.list' | 'ledger.show'> {
   return {
