@@ -257,6 +257,17 @@ test('the last offset survives when nothing of the last records does, and is not
   await log.close();
 });
 
+test('a producer in this process, too, hears that a compacted topic takes no record without a key', async () => {
+  const log = await open(new FaultyStorage(), new ManualClock());
+  await log.createTopic('t', { config });
+  await assert.rejects(log.producer().send({ topic: 't', value: Buffer.from('x') }), {
+    code: 'INVALID_RECORD',
+    message: /'t' is compacted, so a record needs a key/,
+  });
+  assert.equal(log.offsets('t', 0).latest, 0);
+  await log.close();
+});
+
 test('what is only compacted is kept whatever retention says', async () => {
   const clock = new ManualClock();
   const log = await open(new FaultyStorage(), clock);

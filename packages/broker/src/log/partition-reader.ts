@@ -5,8 +5,10 @@ import type { Allocate, BatchReader } from './batch-reader.ts';
 import {
   baseOffsetOf,
   claimedSize,
+  decodeControlRecords,
   decodeRecords,
   endOffsetOf,
+  isControl,
   isTransactional,
   maxTimestampOf,
   producerOf,
@@ -112,8 +114,10 @@ export class PartitionReader {
           next = endOffsetOf(bytes, at);
           if (maxTimestampOf(bytes, at) < timestamp) return true;
           const records: LogRecord[] = [];
-          decodeRecords(bytes, at, offset, records);
-          found = records.find((record) => record.timestamp >= timestamp);
+          // As in Kafka a marker counts, too: else a partition that ends with one would have no latest time.
+          if (isControl(bytes, at)) decodeControlRecords(bytes, at, records);
+          else decodeRecords(bytes, at, offset, records);
+          found = records.find((record) => record.offset >= offset && record.timestamp >= timestamp);
           return found === undefined;
         });
         if (found !== undefined) return { offset: found.offset, timestamp: found.timestamp };
