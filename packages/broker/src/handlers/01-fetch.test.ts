@@ -82,17 +82,20 @@ test('an offset out of range, a partition and a topic that are not there have th
   assert.equal(await errorOf(fetchOf([], { topics: [{ topic: 'other', partitions: [asked(0, 0)] }] })), 3);
 });
 
-describe('waiting', () => {
+/** Who waits for the end of this waits for something that does not come. */
+const EVER = { maxWaitMs: 2 ** 31 - 1 };
+
+describe('waiting', { timeout: 20_000 }, () => {
   test('a fetch at the end is answered as soon as there is a record', async (t) => {
     const { client, broker } = await withTopic(t);
-    const waiting = client.call(Fetch, 12, fetchOf([asked(0, 0)], { maxWaitMs: 60_000 }));
+    const waiting = client.call(Fetch, 12, fetchOf([asked(0, 0)], EVER));
     await broker.log.producer().send({ topic: 't', value: Buffer.from('late') });
     assert.deepEqual(valuesIn(await waiting), { 0: ['late'] });
   });
 
   test('and not before there are min bytes, or its time is up', async (t) => {
     const { client, broker } = await withTopic(t);
-    const request = fetchOf([asked(0, 0)], { maxWaitMs: 60_000, minBytes: 300 });
+    const request = fetchOf([asked(0, 0)], { ...EVER, minBytes: 300 });
     const waiting = client.call(Fetch, 12, request);
     const producer = broker.log.producer();
     for (const value of ['1', '2', '3', '4', '5']) await producer.send({ topic: 't', value: Buffer.from(value) });
@@ -104,13 +107,13 @@ describe('waiting', () => {
   test('and does not wait for more than it will be given', async (t) => {
     const { client } = await withTopic(t);
     await produce(client, 0, 'a'.repeat(500));
-    const request = fetchOf([asked(0, 0)], { maxWaitMs: 60_000, minBytes: 1000, maxBytes: 100 });
+    const request = fetchOf([asked(0, 0)], { ...EVER, minBytes: 1000, maxBytes: 100 });
     assert.equal(valuesIn(await client.call(Fetch, 12, request))[0]!.length, 1);
   });
 
   test('a topic that is deleted is told at once', async (t) => {
     const { client, broker } = await withTopic(t);
-    const waiting = client.call(Fetch, 12, fetchOf([asked(0, 0)], { maxWaitMs: 60_000, minBytes: 100 }));
+    const waiting = client.call(Fetch, 12, fetchOf([asked(0, 0)], { ...EVER, minBytes: 100 }));
     // Behind the fetch on the same broker: by then that waits.
     const other = await TestClient.connect(broker.port, broker.host);
     t.after(() => other.close());
@@ -121,7 +124,7 @@ describe('waiting', () => {
 
   test('an error is answered at once', async (t) => {
     const { client } = await withTopic(t);
-    const response = await client.call(Fetch, 12, fetchOf([asked(0, 0), asked(0, 99)], { maxWaitMs: 60_000 }));
+    const response = await client.call(Fetch, 12, fetchOf([asked(0, 0), asked(0, 99)], EVER));
     assert.equal(response.responses[0]!.partitions.at(-1)!.errorCode, 1);
   });
 });
