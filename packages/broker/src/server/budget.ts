@@ -1,7 +1,11 @@
-/** Bytes that may be in flight, shared by many. Who finds it spent waits, and is told when there is room again. */
+/**
+ * Bytes that may be in flight, shared by many. Who finds it spent waits, and is told when there is room again. One at a
+ * time may take more all the same: so those whose requests have come in part, and fill it, do not wait for each other.
+ */
 export class Budget {
   private readonly limit: number;
   private readonly waiting = new Set<() => void>();
+  private favourite: object | undefined;
   taken = 0;
 
   constructor(limit: number) {
@@ -18,18 +22,33 @@ export class Budget {
 
   give(bytes: number): void {
     this.taken -= bytes;
-    if (this.spent || this.waiting.size === 0) return;
-    const waiting = [...this.waiting];
-    this.waiting.clear();
-    for (const go of waiting) go();
+    if (!this.spent) this.wake();
   }
 
-  /** Calls `go` once, when bytes were given back. */
+  /** Whether it may take more although the budget is spent, until it lets others. */
+  favours(one: object): boolean {
+    this.favourite ??= one;
+    return this.favourite === one;
+  }
+
+  letOthers(one: object): void {
+    if (this.favourite !== one) return;
+    this.favourite = undefined;
+    this.wake();
+  }
+
+  /** Calls `go` once, when there may be room again. */
   wait(go: () => void): void {
     this.waiting.add(go);
   }
 
   forget(go: () => void): void {
     this.waiting.delete(go);
+  }
+
+  private wake(): void {
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (const go of waiting) go();
   }
 }

@@ -10,12 +10,13 @@ import { Connection, type Serving, type Wire } from './connection.ts';
 import { type Handler, handler, type Parts } from './handler.ts';
 import { defaultSettings } from './settings.ts';
 
-/** Echoes a number, when the test says so. Key 0 is Produce's, whose requests may be under way together. */
+/** Echoes a number, when the test says so; counts the answers of which nothing is needed any more. Key 0 is Produce's, whose requests may be under way together. */
 function echo(key: number, name: string): Handler {
   return handler(
     api(key, name, [0, 1], 1, { number: int32 }, { number: int32 }),
-    ({ number }) => {
+    ({ number }, { afterWrite }) => {
       begun.push(number);
+      afterWrite(() => released.push(number));
       if (number < 0) throw new TypeError('a bug');
       if (number >= 1000) return undefined;
       if (number >= 100) return { number };
@@ -26,6 +27,7 @@ function echo(key: number, name: string): Handler {
 }
 
 const begun: number[] = [];
+const released: number[] = [];
 const waiting = new Map<number, () => void>();
 const handlers = new Map([echo(0, 'Produce'), echo(1, 'Fetch')].map((one) => [one.api.key, one]));
 
@@ -73,19 +75,24 @@ let downs: number;
 
 beforeEach(() => {
   begun.length = 0;
+  released.length = 0;
   waiting.clear();
   clock = new ManualClock();
   wire = new FakeWire();
   remarks = [];
   downs = 0;
   budget = new Budget(1000);
-  const settings = { ...defaultSettings, 'socket.request.max.bytes': 500 };
+  connection = connect(wire, 500);
+});
+
+function connect(to: Wire, largestRequest: number): Connection {
+  const settings = { ...defaultSettings, 'socket.request.max.bytes': largestRequest };
   const apis = [...handlers.values()].map((one) => one.api).concat(ApiVersions as unknown as Api);
   const parts = { clock, settings, apis, say: (remark: string) => void remarks.push(remark) } as unknown as Parts;
   const serving: Serving = { parts, handlers, budget };
   const who = { host: '10.0.0.1', endpoint: { host: 'here', port: 1 } };
-  connection = new Connection(serving, wire, who, () => downs++);
-});
+  return new Connection(serving, to, who, () => downs++);
+}
 
 function request(key: number, number: number, { version = 0, correlationId = number, padding = 0 } = {}): Buffer {
   const writer = new Writer();
@@ -228,6 +235,64 @@ describe('bounds', () => {
     assert.equal(budget.taken, 0);
   });
 
+  describe('of requests that have come in part', () => {
+    const LARGE = 100_000;
+    const large = (number: number) => request(1, number, { padding: LARGE });
+    let wires: FakeWire[];
+    let many: Connection[];
+
+    beforeEach(() => {
+      budget = new Budget(3 * LARGE);
+      wires = Array.from({ length: 10 }, () => new FakeWire());
+      many = wires.map((one) => connect(one, 2 * LARGE));
+    });
+
+    const read = () => wires.filter(({ paused }) => !paused).length;
+
+    test('no more is held than the budget, and one of them is read on until it is whole', async () => {
+      for (const [n, one] of many.entries()) one.receive(large(n).subarray(0, LARGE));
+      // Those that filled it hear of it with what comes next.
+      for (const n of [0, 1, 2]) many[n]!.receive(large(n).subarray(LARGE, LARGE + 1));
+      assert.equal(read(), 1);
+      for (let round = 0; round < many.length; round++) {
+        const n = wires.findIndex(({ paused }, index) => !paused && !begun.includes(index));
+        many[n]!.receive(large(n).subarray(n < 3 ? LARGE + 1 : LARGE));
+        await answer(n);
+      }
+      assert.deepEqual([...begun].sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      assert.deepEqual([read(), budget.taken], [10, 0]);
+    });
+
+    test('small requests of others are read all the same', () => {
+      for (let n = 0; n < 4; n++) many[n]!.receive(large(n).subarray(0, LARGE));
+      many[9]!.receive(request(1, 100).subarray(0, 10));
+      assert.equal(wires[9]!.paused, false);
+      many[9]!.receive(request(1, 100).subarray(10));
+      assert.deepEqual(wires[9]!.answers(), [[100, 100]]);
+    });
+
+    test('who goes lets the others on, and gives back what it held', () => {
+      for (const [n, one] of many.entries()) one.receive(large(n).subarray(0, LARGE));
+      const favourite = 2;
+      assert.deepEqual([wires[favourite]!.paused, wires[3]!.paused, wires[4]!.paused], [false, true, true]);
+      many[favourite]!.down();
+      assert.deepEqual([wires[3]!.paused, wires[4]!.paused], [false, true]);
+      for (const one of many) one.down();
+      assert.equal(budget.taken, 0);
+    });
+
+    test('time in which we do not read does not count against a request', () => {
+      for (let n = 0; n < 5; n++) many[n]!.receive(large(n).subarray(0, LARGE));
+      const [paused] = [0, 1, 2, 3, 4].filter((n) => wires[n]!.paused);
+      clock.advance(20_000);
+      for (let n = 0; n < 5; n++) if (n !== paused) many[n]!.down();
+      clock.advance(29_000);
+      assert.equal(wires[paused!]!.state, 'open');
+      clock.advance(31_000);
+      assert.equal(wires[paused!]!.state, 'destroyed');
+    });
+  });
+
   test('a request that is not whole after thirty seconds closes its connection', () => {
     connection.receive(request(1, 1).subarray(0, 10));
     clock.advance(29_000);
@@ -247,6 +312,26 @@ describe('bounds', () => {
     assert.equal(wire.state, 'destroyed');
     assert.deepEqual(remarks, []);
   });
+});
+
+test('what an answer needed is let go when its connection is over before it is written', async () => {
+  connection.receive(Buffer.concat([request(0, 1), request(0, 2)]));
+  await answer(2);
+  assert.deepEqual(released, []);
+  connection.down();
+  assert.deepEqual(released, [2]);
+  await answer(1);
+  assert.deepEqual(released, [2, 1]);
+});
+
+test('a connection that stops is read, so that the end of its client is heard', async () => {
+  connection.receive(request(1, 1));
+  for (let n = 0; n < 16; n++) connection.receive(request(1, 100 + n));
+  assert.equal(wire.paused, true);
+  connection.stop();
+  assert.equal(wire.paused, false);
+  await answer(1);
+  assert.deepEqual([wire.paused, wire.state], [false, 'ended']);
 });
 
 test('a connection that stops answers what was begun, and nothing else, and ends', async () => {

@@ -38,6 +38,8 @@ export interface Serving {
 const PIPELINE = 16;
 /** Requests of one connection that wait for their turn; beyond, nothing more is read. */
 const BACKLOG = 16;
+/** What a connection may hold of a request that is arriving although the budget is spent: what a socket gives at once. */
+const FREE = 64 * 1024;
 /** A request that has begun to arrive must be whole within this, in ms. */
 const SLOWEST_REQUEST = 30_000;
 
@@ -66,6 +68,8 @@ export class Connection {
   private paused = false;
   private stopping = false;
   private closed = false;
+  /** Bytes of the request that is arriving, as far as the budget knows. */
+  private arriving = 0;
   /** When the last bytes came. */
   private heard: number;
   /** When the first bytes of the request that is arriving came. */
@@ -96,6 +100,7 @@ export class Connection {
       return this.fail(error);
     }
     if (isNew) this.begun = this.heard;
+    this.countArriving(this.frames.held);
     this.pump();
   }
 
@@ -113,8 +118,13 @@ export class Connection {
     this.gone.abort();
     const { budget } = this.serving;
     budget.forget(this.roomAgain);
+    this.countArriving(0);
     for (const frame of this.backlog.splice(0)) budget.give(frame.length);
-    for (const { bytes } of this.turns.splice(0)) budget.give(bytes);
+    for (const { bytes, done, afterWrite } of this.turns.splice(0)) {
+      budget.give(bytes);
+      if (done) afterWrite?.();
+    }
+    budget.letOthers(this);
     this.onDown();
   }
 
@@ -122,6 +132,8 @@ export class Connection {
   stop(): void {
     this.stopping = true;
     for (const frame of this.backlog.splice(0)) this.serving.budget.give(frame.length);
+    // Else nobody would hear that the client has ended, too.
+    this.wire.resume();
     this.endIfDone();
   }
 
@@ -141,13 +153,32 @@ export class Connection {
   }
 
   private readOrPause(): void {
-    const { budget } = this.serving;
-    const full = this.backlog.length >= BACKLOG || (budget.spent && this.turns.length + this.backlog.length > 0);
-    if (full && budget.spent) budget.wait(this.roomAgain);
+    if (this.stopping) return;
+    const { budget, parts } = this.serving;
+    const spent = !this.fitsIn(budget);
+    if (spent) budget.wait(this.roomAgain);
+    const full = spent || this.backlog.length >= BACKLOG;
     if (full === this.paused) return;
     this.paused = full;
-    if (full) this.wire.pause();
-    else this.wire.resume();
+    if (full) return this.wire.pause();
+    // While we did not read, the request could not arrive.
+    this.begun = parts.clock.now();
+    this.wire.resume();
+  }
+
+  private fitsIn(budget: Budget): boolean {
+    const isWaiting = this.turns.length + this.backlog.length > 0;
+    if (budget.spent && !isWaiting && this.frames.held > FREE) return budget.favours(this);
+    budget.letOthers(this);
+    return !(budget.spent && isWaiting);
+  }
+
+  private countArriving(bytes: number): void {
+    const { budget } = this.serving;
+    const more = bytes - this.arriving;
+    this.arriving = bytes;
+    if (more > 0) budget.take(more);
+    else if (more < 0) budget.give(-more);
   }
 
   private mayBegin(next: Buffer): boolean {
@@ -186,6 +217,7 @@ export class Connection {
   private answered(turn: Turn, answer: Answer): void {
     turn.answer = answer;
     turn.done = true;
+    if (this.closed) turn.afterWrite?.();
     if (this.closed || this.turns[0] !== turn) return;
     const chunks: Uint8Array[] = [];
     const written: (() => void)[] = [];

@@ -39,3 +39,18 @@ test('a length that is negative or beyond the limit is refused before a byte of 
   frames.push(Buffer.from([0, 0]), () => {});
   assert.throws(() => frames.push(Buffer.from([1, 0]), () => {}), /claims 256 bytes/);
 });
+
+test('what has come of a request in small pieces does not hold on to the memory that they came in', () => {
+  const frames = new Frames(1_000_000);
+  const bytes = framed(Buffer.alloc(10_000, 7));
+  const chunk = Buffer.alloc(65_536);
+  let got: Buffer | undefined;
+  for (let at = 0; at < bytes.length; at += 10) {
+    const size = bytes.copy(chunk, 0, at, at + 10);
+    frames.push(chunk.subarray(0, size), (frame) => {
+      got = Buffer.from(frame);
+    });
+    chunk.fill(0);
+  }
+  assert.deepEqual(got, bytes.subarray(4));
+});

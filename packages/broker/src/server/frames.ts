@@ -4,6 +4,10 @@ import { LogError } from '../errors.ts';
  * Cuts a byte stream into Kafka's frames, an int32 length before each. A length is checked before anything is kept for
  * it, and what is kept is never more than has arrived: a peer that claims much and sends little costs little.
  */
+/** Pieces up to this size are copied, and put together: each as it came would take much more memory than its bytes. */
+const PIECE = 4096;
+const EMPTY = Buffer.alloc(0);
+
 export class Frames {
   private readonly limit: number;
   private chunks: Buffer[] = [];
@@ -49,8 +53,19 @@ export class Frames {
   }
 
   private keep(chunk: Buffer): void {
-    this.chunks.push(chunk);
     this.held += chunk.length;
+    if (chunk.length > PIECE) {
+      this.chunks.push(chunk);
+      return;
+    }
+    const last = this.chunks.at(-1);
+    const joins = last !== undefined && last.length + chunk.length <= PIECE;
+    const before = joins ? last : EMPTY;
+    const piece = Buffer.allocUnsafeSlow(before.length + chunk.length);
+    before.copy(piece);
+    chunk.copy(piece, before.length);
+    if (joins) this.chunks.pop();
+    this.chunks.push(piece);
   }
 
   private take(): Buffer {

@@ -24,7 +24,7 @@ export interface BrokerSettings {
   readonly 'producer.id.expiration.ms': number;
   /** The largest request, in bytes. */
   readonly 'socket.request.max.bytes': number;
-  /** Bytes of requests that are read and not yet answered, over all connections; reading stops there. */
+  /** Bytes of requests that have arrived, in part or whole, and are not yet answered, over all connections; reading stops there. */
   readonly 'queued.max.request.bytes': number;
   readonly 'max.connections': number;
   /** A connection that says nothing for this long is closed, in ms. */
