@@ -37,3 +37,11 @@ export function formatDuration(ms: number): string {
   }
   return parts.join('');
 }
+
+/** A time in milliseconds since 1970 for people: ISO 8601 in UTC where it is a date. */
+export function formatTime(ms: number): string {
+  if (ms === Infinity) return 'the end of time';
+  if (ms === -Infinity) return 'the beginning of time';
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? `${ms} ms` : date.toISOString();
+}

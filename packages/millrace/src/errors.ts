@@ -91,7 +91,7 @@ export const ERROR_TABLE = {
   MR_STATE_WITHOUT_KEY: {
     retry: false,
     message: (component: string) =>
-      `'${component}' keeps state per key, but an input has no key: group it by fields(), keyBy() or global()`,
+      `'${component}' keeps state or timers per key, but an input has no key: group it by fields(), keyBy() or global()`,
   },
   MR_NO_KEY_HERE: {
     retry: false,
@@ -107,6 +107,16 @@ export const ERROR_TABLE = {
     retry: false,
     message: (component: string) =>
       `'${component}' has a tick interval but its prepare returns no tick(): add one or remove the interval`,
+  },
+  MR_TIMER_WITHOUT_HANDLER: {
+    retry: false,
+    message: (component: string, timer: string) =>
+      `'${component}' declares the timer '${timer}' but its prepare returns no handler for it: add timer: { ${timer}(time, key) { … } }`,
+  },
+  MR_REJECT_OUTSIDE: {
+    retry: false,
+    message: (component: string) =>
+      `'${component}' rejected an input outside of execute: reject gives the input that is being executed to the ledger`,
   },
   MR_EMIT_OUTSIDE: {
     retry: false,

@@ -26,7 +26,7 @@ export async function findSplits(built: Built, worker: Worker): Promise<Splits> 
     if (component.kind !== 'spout' || component.code.kind !== 'log') continue;
     splits.set(
       component.id,
-      await component.code.splits(new Station(component, worker, tasksIn(built)).taskContext(0, 0)),
+      await component.code.splits(new Station(component, worker, tasksIn(built), false).taskContext(0, 0)),
     );
   }
   return splits;
@@ -37,13 +37,25 @@ export function assemble(built: Built, worker: Worker, splits: Splits, wake: () 
   const stations = new Map<string, Station>();
   const firstIds = firstTaskIds(built);
   const tasksOf = tasksIn(built);
-  for (const component of upstreamFirst(built)) {
-    const station = new Station(component, worker, tasksOf);
+  const order = upstreamFirst(built);
+  const timed = timedComponents(order);
+  for (const component of order) {
+    const station = new Station(component, worker, tasksOf, timed.has(component.id));
     stations.set(component.id, station);
     addTasks(station, firstIds.get(component.id)!, splits, wake);
     for (const input of component.inputs) connect(stations.get(input.from.component)!, station, input);
   }
   return [...stations.values()];
+}
+
+/** Those that may ask for event time (full bolts), and all that is upstream of them. */
+function timedComponents(upstreamFirst: readonly Component[]): ReadonlySet<string> {
+  const timed = new Set<string>();
+  for (const component of [...upstreamFirst].reverse()) {
+    if (component.kind === 'bolt' && component.code.kind === 'bolt') timed.add(component.id);
+    if (timed.has(component.id)) for (const { from } of component.inputs) timed.add(from.component);
+  }
+  return timed;
 }
 
 function tasksIn(built: Built): (component: string) => number {
@@ -130,5 +142,10 @@ export function edgeTo(station: Station, input: NamedInput): Edge {
 function connect(source: Station, station: Station, input: NamedInput): void {
   station.gate.addUpstream(source.gate);
   const stream = source.component.streams.findIndex(({ name }) => name === input.from.stream);
-  for (const { outputs } of [...source.tasks, ...source.spouts]) outputs[stream]!.edges.push(edgeTo(station, input));
+  for (const [index, { outputs }] of [...source.tasks, ...source.spouts].entries()) {
+    const output = outputs[stream]!;
+    output.edges.push(edgeTo(station, input));
+    if (!station.timed) continue;
+    for (const { eventTime } of station.tasks) output.inlets.push(eventTime!.inlet(source.id, index));
+  }
 }

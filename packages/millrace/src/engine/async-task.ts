@@ -1,7 +1,8 @@
 /**
  * A task of an asynchronous bolt: at most `concurrency` calls at once, the rest waits in order, in front of a bound.
  * `ordered` gives results on in the order of the inputs; `perKey` runs one call per key at a time; `unordered` gives on
- * what is ready. A call keeps its place until its result has been delivered, so results are bounded as well.
+ * what is ready. A call keeps its place until its result has been delivered, so results are bounded as well. A watermark
+ * goes on after all results of the inputs before it, and before those of the inputs behind it (as in Flink).
  */
 import { shown } from '../codec/shown.ts';
 import { milliseconds } from '../duration.ts';
@@ -10,8 +11,11 @@ import type { AsyncCall, BoltCode } from '../topology/bolt.ts';
 import type { CanonicalKey, Key } from '../topology/key.ts';
 import { canonicalKey } from '../topology/key.ts';
 import type { Port } from './edge.ts';
+import { TimeMerge } from './event-time.ts';
 import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
+import type { Epoch } from './held-watermarks.ts';
+import { HeldWatermarks } from './held-watermarks.ts';
 import type { Output } from './output.ts';
 import type { EngineTask, Station } from './station.ts';
 import type { Anchor } from './tree.ts';
@@ -25,6 +29,7 @@ interface Call {
   readonly key: Key | undefined;
   readonly anchor: Anchor | undefined;
   readonly since: number;
+  readonly epoch: Epoch;
   attempt: number;
   /** Set when it has ended: what it gave, or that it was given up and is in the ledger. */
   ended: { readonly result: unknown; readonly lost: boolean } | undefined;
@@ -33,6 +38,8 @@ interface Call {
 
 export class AsyncTask implements EngineTask {
   readonly outputs: readonly Output[];
+  readonly #watermarks = new HeldWatermarks((watermark, idle) => this.outputs[0]!.advance(watermark, idle));
+  readonly eventTime = new TimeMerge((watermark, idle) => this.#watermarks.advance(watermark, idle));
   readonly #station: Station;
   readonly #index: number;
   readonly #code: AsyncCode;
@@ -81,6 +88,7 @@ export class AsyncTask implements EngineTask {
       key,
       anchor: worker.anchor,
       since: worker.runtime.clock.monotonic(),
+      epoch: this.#watermarks.arrived(),
       attempt: 0,
       ended: undefined,
       abort: undefined,
@@ -182,6 +190,7 @@ export class AsyncTask implements EngineTask {
         if (this.#code.order === 'ordered') break;
         continue;
       }
+      if (call.epoch !== this.#watermarks.first) continue;
       if (gate.closed) {
         this.#delivering = true;
         gate.whenOpen(() => {
@@ -190,13 +199,15 @@ export class AsyncTask implements EngineTask {
         });
         break;
       }
-      this.#deliverOne(call, call.ended);
+      // A watermark has gone on: those that ended behind it are next.
+      if (this.#deliverOne(call, call.ended)) return this.#deliver();
     }
     this.#startWhatMay();
     worker.progress();
   }
 
-  #deliverOne(call: Call, { result, lost }: NonNullable<Call['ended']>): void {
+  /** True: a watermark has gone on. */
+  #deliverOne(call: Call, { result, lost }: NonNullable<Call['ended']>): boolean {
     const { worker, metrics } = this.#station;
     this.#running.delete(call);
     if (!lost) metrics.acked++;
@@ -210,6 +221,7 @@ export class AsyncTask implements EngineTask {
     if (this.#code.order === 'perKey') this.#nextOf(keyOf(call));
     this.#room.give();
     call.anchor?.release();
+    return this.#watermarks.done(call.epoch);
   }
 
   #nextOf(key: CanonicalKey | undefined): void {

@@ -5,14 +5,13 @@
  */
 import type { BoltCode } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
+import { Behind } from './behind.ts';
 import type { Port } from './edge.ts';
-import { Fifo } from './fifo.ts';
-import { Room } from './gate.ts';
+import { TimeMerge } from './event-time.ts';
 import type { Output } from './output.ts';
 import type { Ran, Waiting } from './retrying.ts';
 import { Retrying } from './retrying.ts';
 import type { EngineTask, Station } from './station.ts';
-import type { Anchor } from './tree.ts';
 
 /** Values pulled between two looks at the clock, and how long (ms) a generator may keep the thread. */
 const PULLS = 128;
@@ -26,7 +25,6 @@ interface Arrived {
   readonly value: unknown;
   readonly time: number;
   readonly key: Key | undefined;
-  readonly anchor: Anchor | undefined;
 }
 
 /** A generator under way: what is left of it, and the input that it came from once it has waited or failed. */
@@ -48,8 +46,11 @@ export class FlatMapTask implements EngineTask {
   readonly #output: Output;
   readonly #each: Each;
   readonly #retrying: Retrying<FlatMapPort>;
-  readonly #behind = new Fifo<Arrived>();
-  readonly #room: Room;
+  readonly #behind: Behind<FlatMapPort>;
+  readonly eventTime = new TimeMerge((watermark, idle) => {
+    if (this.mayMove() && this.#behind.length === 0) this.move(watermark, idle);
+    else this.#behind.pushWatermark(watermark, idle);
+  });
   #suspended = false;
 
   constructor(station: Station, index: number, code: FlatMapCode) {
@@ -57,8 +58,13 @@ export class FlatMapTask implements EngineTask {
     this.outputs = station.makeOutputs();
     this.#output = this.outputs[0]!;
     this.#each = code.each as Each;
-    this.#room = new Room(station.gate, station.component.settings.queue);
-    this.#retrying = new Retrying<FlatMapPort>(station, index, (input) => this.#again(input));
+    this.#behind = new Behind(station, this);
+    this.#retrying = new Retrying<FlatMapPort>(
+      station,
+      index,
+      (input) => this.#again(input),
+      () => this.#behind.drain(),
+    );
   }
 
   port(input: string | undefined): FlatMapPort {
@@ -69,21 +75,28 @@ export class FlatMapTask implements EngineTask {
     return this.queued === 0 && !this.#suspended;
   }
   get queued(): number {
-    return this.#retrying.waiting + this.#room.used;
+    return this.#retrying.waiting + this.#behind.length;
   }
   flush(): void {}
   async close(): Promise<void> {}
 
   receive(port: FlatMapPort, value: unknown, time: number, key: Key | undefined): void {
-    if (this.#suspended) {
-      const { anchor } = this.#station.worker;
-      anchor?.hold();
-      this.#room.take();
-      this.#behind.push({ port, value, time, key, anchor });
-      return;
-    }
+    if (this.#suspended || this.#behind.length > 0) this.#behind.push(port, value, time, key);
+    else this.run(port, value, time, key);
+  }
+
+  mayRun(): boolean {
+    return !this.#suspended;
+  }
+  mayMove(): boolean {
+    return !this.#suspended && this.#retrying.waiting === 0;
+  }
+  run(port: FlatMapPort, value: unknown, time: number, key: Key | undefined): void {
     if (this.#retrying.waiting > 0 && this.#retrying.holdsBack(port, value, time, key)) return;
     this.#run({ port, value, time, key }, undefined);
+  }
+  move(watermark: number, idle: boolean): void {
+    this.#output.advance(watermark, idle);
   }
 
   #again(input: Waiting<FlatMapPort>): Ran {
@@ -94,7 +107,7 @@ export class FlatMapTask implements EngineTask {
     return this.#run(input, input);
   }
 
-  #run(input: Omit<Arrived, 'anchor'>, waiting: Waiting<FlatMapPort> | undefined): Ran {
+  #run(input: Arrived, waiting: Waiting<FlatMapPort> | undefined): Ran {
     const { worker, metrics } = this.#station;
     worker.stopwatch.in(metrics);
     const skip = waiting?.given ?? 0;
@@ -116,7 +129,7 @@ export class FlatMapTask implements EngineTask {
 
   #pullOf(
     iterator: Iterator<unknown>,
-    { port, value, time, key }: Omit<Arrived, 'anchor'>,
+    { port, value, time, key }: Arrived,
     skip: number,
     waiting: Waiting<FlatMapPort> | undefined,
   ): Pull {
@@ -161,7 +174,7 @@ export class FlatMapTask implements EngineTask {
         worker.stopwatch.in(this.#station.metrics);
         if (this.#pull(pull) === 'done') this.#retrying.done(pull.waiting!);
       });
-      this.#drain();
+      this.#behind.drain();
     });
     return 'suspended';
   }
@@ -173,26 +186,6 @@ export class FlatMapTask implements EngineTask {
     pull.waiting.given = Math.max(pull.given, pull.skip);
     this.#retrying.failed(pull.waiting, thrown);
     return 'failed';
-  }
-
-  /** The inputs that came while a generator was suspended, in order, while there is room for what they give. */
-  #drain(): void {
-    const { worker, gate } = this.#station;
-    while (!this.#suspended && this.#behind.length > 0 && !worker.dead) {
-      if (gate.closed) {
-        this.#suspended = true;
-        gate.whenOpen(() => {
-          this.#suspended = false;
-          this.#drain();
-        });
-        return;
-      }
-      const { port, value, time, key, anchor } = this.#behind.shift()!;
-      worker.stepAlone(anchor, () => this.receive(port, value, time, key));
-      this.#room.give();
-      anchor?.release();
-    }
-    worker.progress();
   }
 }
 

@@ -3,14 +3,18 @@
  * it emits is anchored to the tuples it names. What it emits, acks and fails while `execute`, `tick` or `flush` runs
  * takes effect when that returns; if it throws, none of it does, and the tuple that was being executed fails. What it
  * asks for from a promise takes effect at once, or, while a queue downstream is full, in order when there is room again.
+ * A watermark goes on when all tuples that came before it are acked or failed.
  */
 import { shown } from '../codec/shown.ts';
 import { MillraceError } from '../errors.ts';
 import type { BoltCode, Lifecycle, Tuple } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
 import type { Port } from './edge.ts';
+import { TimeMerge } from './event-time.ts';
 import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
+import type { Epoch } from './held-watermarks.ts';
+import { HeldWatermarks } from './held-watermarks.ts';
 import type { Output } from './output.ts';
 import { byStream } from './output.ts';
 import type { EngineTask, Station } from './station.ts';
@@ -34,6 +38,7 @@ class HeldTuple implements Tuple<unknown> {
   readonly source: string;
   readonly #anchor: Anchor | undefined;
   readonly #since: number;
+  readonly #epoch: Epoch;
   /** `ending`: acked or failed, by a step that has not returned yet. */
   #state: 'open' | 'ending' | 'ended' = 'open';
 
@@ -44,6 +49,7 @@ class HeldTuple implements Tuple<unknown> {
     source: string,
     anchor: Anchor | undefined,
     since: number,
+    epoch: Epoch,
   ) {
     this.value = value;
     this.time = time;
@@ -51,6 +57,7 @@ class HeldTuple implements Tuple<unknown> {
     this.source = source;
     this.#anchor = anchor;
     this.#since = since;
+    this.#epoch = epoch;
   }
   static isOpen(tuple: HeldTuple): boolean {
     return tuple.#state === 'open';
@@ -60,6 +67,9 @@ class HeldTuple implements Tuple<unknown> {
   }
   static anchorOf(tuple: HeldTuple): Anchor | undefined {
     return tuple.#anchor;
+  }
+  static epochOf(tuple: HeldTuple): Epoch {
+    return tuple.#epoch;
   }
   static mark(tuple: HeldTuple, state: 'open' | 'ending'): void {
     tuple.#state = state;
@@ -73,6 +83,12 @@ class HeldTuple implements Tuple<unknown> {
 
 export class ManualTask implements EngineTask {
   readonly outputs: readonly Output[];
+  readonly #watermarks = new HeldWatermarks((watermark, idle) => {
+    for (const output of this.outputs) output.advance(watermark, idle);
+  });
+  readonly eventTime = new TimeMerge((watermark, idle) => this.#watermarks.advance(watermark, idle));
+  /** Of the tuples that this step has ended: what it emits besides comes before a watermark that waits for them. */
+  readonly #ended: Epoch[] = [];
   readonly #station: Station;
   readonly #index: number;
   readonly #code: Prepared;
@@ -132,7 +148,8 @@ export class ManualTask implements EngineTask {
     const { anchor } = worker;
     anchor?.hold();
     this.#room.take();
-    const tuple = new HeldTuple(value, time, key, source, anchor, worker.runtime.clock.monotonic());
+    const since = worker.runtime.clock.monotonic();
+    const tuple = new HeldTuple(value, time, key, source, anchor, since, this.#watermarks.arrived());
     worker.stopwatch.in(metrics);
     metrics.ended++;
     const failed = this.#collect(
@@ -142,7 +159,10 @@ export class ManualTask implements EngineTask {
         if (HeldTuple.isOpen(tuple)) this.#end(tuple, { cause: error });
       },
     );
-    if (failed !== undefined && HeldTuple.isOpen(tuple)) this.#finish(tuple, { cause: failed });
+    if (failed !== undefined && HeldTuple.isOpen(tuple)) {
+      this.#finish(tuple, { cause: failed });
+      this.#letTimeGoOn();
+    }
     if (this.#room.isFull) this.#flushSoon();
   }
 
@@ -194,7 +214,12 @@ export class ManualTask implements EngineTask {
     }
     for (const effect of effects) effect.apply();
     worker.anchor = outer;
+    this.#letTimeGoOn();
     return undefined;
+  }
+
+  #letTimeGoOn(): void {
+    for (const epoch of this.#ended.splice(0)) this.#watermarks.done(epoch);
   }
 
   #threw(thrown: unknown, input: string): MillraceError {
@@ -210,8 +235,10 @@ export class ManualTask implements EngineTask {
     const { worker, gate } = this.#station;
     if (worker.dead) return;
     if (this.#effects !== undefined) this.#effects.push(effect);
-    else if (!gate.closed && this.#late.length === 0) worker.stepAlone(undefined, effect.apply);
-    else {
+    else if (!gate.closed && this.#late.length === 0) {
+      worker.stepAlone(undefined, effect.apply);
+      this.#letTimeGoOn();
+    } else {
       this.#late.push(effect);
       if (this.#late.length === 1) gate.whenOpen(() => this.#applyLate());
     }
@@ -223,6 +250,7 @@ export class ManualTask implements EngineTask {
       if (gate.closed) return gate.whenOpen(() => this.#applyLate());
       worker.stepAlone(undefined, this.#late.first!.apply);
       this.#late.shift();
+      this.#letTimeGoOn();
     }
     worker.progress();
   }
@@ -249,6 +277,7 @@ export class ManualTask implements EngineTask {
       anchor?.fail(failed.cause);
     }
     this.#room.give();
+    this.#ended.push(HeldTuple.epochOf(held));
     anchor?.release();
     worker.progress();
   }

@@ -2,6 +2,7 @@
 import type { DeclaredStream } from '../topology/emits.ts';
 import { DEFAULT_STREAM } from '../topology/emits.ts';
 import type { Edge } from './edge.ts';
+import type { TimeInlet } from './event-time.ts';
 import type { StreamMetrics } from './metrics.ts';
 
 /** What user code gets as `emit`: the function itself for the one unnamed stream, a record for named ones. */
@@ -25,6 +26,8 @@ export class Output {
   readonly direct: boolean;
   readonly metrics: StreamMetrics;
   readonly edges: Edge[] = [];
+  /** Of the tasks that these values go to and that need event time, or pass it on. */
+  readonly inlets: TimeInlet[] = [];
   readonly #freeze: (<T>(value: T) => T) | undefined;
 
   constructor(metrics: StreamMetrics, direct: boolean, freeze: (<T>(value: T) => T) | undefined) {
@@ -58,6 +61,11 @@ export class Output {
     metrics.emitted += count;
     for (let e = 0; e < edges.length; e++) metrics.transferred += edges[e]!.send(this);
     this.discard();
+  }
+
+  /** Event time has come so far, after all that was delivered. */
+  advance(watermark: number, idle: boolean): void {
+    for (let i = 0; i < this.inlets.length; i++) this.inlets[i]!.advance(watermark, idle);
   }
 
   /** Forgets all that was emitted: the step failed. */

@@ -37,9 +37,14 @@ export class Retrying<P extends NamedPort> {
   /** By key; an input without a key has a line of its own. */
   readonly #lines = new Map<CanonicalKey | Waiting<P>, Waiting<P>[]>();
   readonly #run: (input: Waiting<P>) => Ran;
+  readonly #emptied: () => void;
 
-  /** `run` tries one input again. 'failed': it has called `failed`; 'suspended': it will call `done` later. */
-  constructor(station: Station, index: number, run: (input: Waiting<P>) => Ran) {
+  /**
+   * `run` tries one input again. 'failed': it has called `failed`; 'suspended': it will call `done` later. `emptied` is
+   * called soon after the last one that waited has ended.
+   */
+  constructor(station: Station, index: number, run: (input: Waiting<P>) => Ran, emptied: () => void) {
+    this.#emptied = emptied;
     this.#station = station;
     this.#metrics = station.metrics;
     this.#index = index;
@@ -108,6 +113,7 @@ export class Retrying<P extends NamedPort> {
     const next = line[0];
     if (next === undefined) this.#lines.delete(at);
     else worker.runtime.timers.soon(() => this.resume(next));
+    if (this.waiting === 0) worker.runtime.timers.soon(this.#emptied);
     input.anchor?.release();
     worker.progress();
   }

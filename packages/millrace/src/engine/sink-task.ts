@@ -22,6 +22,7 @@ class Batch {
 
 export class SinkTask implements EngineTask, Port {
   readonly outputs: readonly Output[] = [];
+  readonly eventTime = undefined;
   readonly #station: Station;
   readonly #sink: Sink<never>;
   readonly #index: number;

@@ -161,6 +161,8 @@ class RunningTopology implements Running {
       if (held) await this.#worker.until(() => this.#stations.some((s) => s.isWorking) || !this.#isPending());
     }
     if (this.#worker.dead) return;
+    if (how === 'completed') await this.#endTime();
+    if (this.#worker.dead) return;
     this.#loop!.stop();
     this.#cancelCommit();
     await Promise.all(this.#stations.flatMap(({ spouts }) => spouts.map((spout) => spout.commit())));
@@ -169,6 +171,13 @@ class RunningTopology implements Running {
     this.#worker.dead = true;
     await this.#close(false);
     this.#settle.resolve();
+  }
+
+  /** No record will come any more: all windows close and all event timers are told (law 7). */
+  async #endTime(): Promise<void> {
+    for (const { spouts } of this.#stations)
+      for (const { outputs } of spouts) for (const output of outputs) output.advance(Infinity, false);
+    await this.#flushAll();
   }
 
   #isPending(): boolean {

@@ -6,6 +6,7 @@ import { MillraceError, messageOf } from '../errors.ts';
 import type { Component } from '../topology/plan.ts';
 import type { Resource, Task } from '../topology/task.ts';
 import type { Port } from './edge.ts';
+import type { TimeMerge } from './event-time.ts';
 import { asItIs, deepFreeze } from './freeze.ts';
 import { Gate } from './gate.ts';
 import { Metrics, StreamMetrics } from './metrics.ts';
@@ -16,6 +17,8 @@ import type { Worker } from './worker.ts';
 
 export interface EngineTask {
   readonly outputs: readonly Output[];
+  /** How far event time has come here; undefined for sinks, which do not ask. */
+  readonly eventTime: TimeMerge | undefined;
   /** The port of an input (by name, where the component names its inputs). MR_MISSING_HANDLER if it has no handler. */
   port(input: string | undefined): Port;
   /** Opens what must be open before the first tuple. */
@@ -39,11 +42,14 @@ export class Station {
   /** Tasks of a bolt or a sink; a spout has `spouts` instead. */
   readonly tasks: EngineTask[] = [];
   readonly spouts: SpoutTask[] = [];
+  /** Event time is followed here: this component, or one downstream of it, may ask for it. */
+  readonly timed: boolean;
   /** In the order of declaration; shared by the outputs of all tasks. */
   readonly #streams: StreamMetrics[];
   readonly #tasksOf: (component: string) => number;
 
-  constructor(component: Component, worker: Worker, tasksOf: (component: string) => number) {
+  constructor(component: Component, worker: Worker, tasksOf: (component: string) => number, timed: boolean) {
+    this.timed = timed;
     this.#tasksOf = tasksOf;
     this.component = component;
     this.worker = worker;

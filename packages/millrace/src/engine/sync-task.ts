@@ -1,12 +1,17 @@
 /**
  * A task of a synchronous bolt: one input, one step (law 1). What `execute` emits and writes is collected while it runs,
- * and takes effect when it returns; if it throws, all of it is undone, and the input is retried by its policy.
+ * and takes effect when it returns; if it throws, all of it is undone, and the input is retried by its policy. A timer is
+ * a step like any other.
+ *
+ * A watermark waits for the inputs before it that are being retried, then the event timers up to it are told, and then
+ * it goes on. What comes meanwhile waits behind it (law 2).
  */
 import { MillraceError } from '../errors.ts';
-import { VolatileState } from '../state/volatile.ts';
-import type { AnyExecute, Lifecycle } from '../topology/bolt.ts';
+import type { BoltTaskCode } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
+import { Behind } from './behind.ts';
 import type { Port } from './edge.ts';
+import { TimeMerge } from './event-time.ts';
 import type { Metrics, Stopwatch } from './metrics.ts';
 import type { Output } from './output.ts';
 import { byStream } from './output.ts';
@@ -14,21 +19,40 @@ import type { Ran, Waiting } from './retrying.ts';
 import { Retrying } from './retrying.ts';
 import type { EngineTask, Station } from './station.ts';
 import { Ticker } from './ticker.ts';
+import { TimedState } from './timed-state.ts';
+import type { Fired } from './timer-loop.ts';
 
 type Execute = (value: unknown, time: number, key: Key | undefined) => unknown;
+
+/** What a bolt rejected in the step that runs. */
+interface RejectedInput {
+  readonly detail: string;
+  readonly cause: 'late' | 'dropped';
+}
 
 export class SyncTask implements EngineTask {
   readonly outputs: readonly Output[];
   readonly metrics: Metrics;
   readonly stopwatch: Stopwatch;
+  readonly eventTime = new TimeMerge((watermark, idle) => this.#timeMoved(watermark, idle));
   readonly #station: Station;
   readonly #index: number;
   #executing = false;
+  /** The step that runs has no input of its own: a timer, a tick, a flush, a watermark. */
+  #alone = false;
   /** The event time that `emit` takes where none is given: that of the input being executed. */
   #time = 0;
-  readonly #state: VolatileState | undefined;
-  readonly #code: Lifecycle & { readonly execute: AnyExecute };
+  #rejected: RejectedInput[] | undefined;
+  /** How far event time has come for the bolt: its inputs may have come further while it is busy. */
+  #watermark = -Infinity;
+  /** A watermark is being worked on. */
+  #moving = false;
+  /** The last watermark that is a time. */
+  #lastTime = -1;
+  readonly #state: TimedState | undefined;
+  readonly #code: BoltTaskCode;
   readonly retrying: Retrying<SyncPort>;
+  readonly behind: Behind<SyncPort>;
   readonly #ticker: Ticker | undefined;
 
   constructor(station: Station, index: number, firstId: number) {
@@ -40,18 +64,44 @@ export class SyncTask implements EngineTask {
     const { component } = station;
     const code = component.kind === 'bolt' ? component.code : undefined;
     if (code?.kind === 'bolt') {
-      const hasState = Object.keys(code.state).length > 0;
-      this.#state = hasState ? new VolatileState(station.id, code.state, station.freeze) : undefined;
-      const emit = this.#emitters();
-      const context = { ...station.taskContext(index, firstId), emit, state: this.#state?.handles ?? {} };
-      this.#code = code.prepare(context as never);
+      if (Object.keys(code.state).length + Object.keys(code.timers).length > 0)
+        this.#state = new TimedState(
+          station,
+          index,
+          code,
+          (timer) => this.#tell(timer),
+          () => this.behind.drain(),
+        );
+      this.#code = code.prepare(this.#context(firstId) as never);
+      for (const name of Object.keys(code.timers)) {
+        if (this.#code.timer?.[name] === undefined)
+          throw new MillraceError('MR_TIMER_WITHOUT_HANDLER', [station.id, name]);
+      }
     } else if (code?.kind === 'map') {
       this.#code = { execute: mapped(code.each as Execute, this.outputs[0]!) };
     } else {
       throw new TypeError(`'${station.id}' is no synchronous bolt`);
     }
-    this.retrying = new Retrying(station, index, (input) => this.#again(input));
+    this.behind = new Behind(station, this);
+    this.retrying = new Retrying(
+      station,
+      index,
+      (input) => this.#again(input),
+      () => this.behind.drain(),
+    );
     this.#ticker = Ticker.for(station, this.#code, (time) => this.#tick(time));
+  }
+
+  /** What `prepare` is given. */
+  #context(firstId: number): object {
+    return {
+      ...this.#station.taskContext(this.#index, firstId),
+      emit: this.#emitters(),
+      state: this.#state?.keyed.handles ?? {},
+      timers: this.#state?.keyed.timers ?? {},
+      watermark: () => this.#watermark,
+      reject: (detail: string, cause: 'late' | 'dropped' = 'dropped') => this.#reject({ detail, cause }),
+    };
   }
 
   port(input: string | undefined): SyncPort {
@@ -68,10 +118,14 @@ export class SyncTask implements EngineTask {
     this.#ticker?.start();
   }
   get idle(): boolean {
-    return this.retrying.waiting === 0;
+    return this.queued === 0 && this.mayRun();
   }
   get queued(): number {
-    return this.retrying.waiting;
+    return this.retrying.waiting + this.behind.length;
+  }
+  /** Nothing waits in front of this task that an input would overtake. */
+  get isFree(): boolean {
+    return this.behind.length === 0 && this.mayRun();
   }
   flush(): void {
     this.#ticker?.stop();
@@ -80,11 +134,55 @@ export class SyncTask implements EngineTask {
   }
   async close(): Promise<void> {
     this.#ticker?.stop();
+    this.#state?.close();
     await this.#code.cleanup?.();
+  }
+
+  mayRun(): boolean {
+    return !this.#moving && (this.#state === undefined || !this.#state.telling);
+  }
+  mayMove(): boolean {
+    return this.mayRun() && this.retrying.waiting === 0;
+  }
+
+  #timeMoved(watermark: number, idle: boolean): void {
+    if (this.behind.length === 0 && this.mayMove()) this.move(watermark, idle);
+    else this.behind.pushWatermark(watermark, idle);
+  }
+
+  move(watermark: number, idle: boolean): void {
+    this.#moving = true;
+    const grown = watermark > this.#watermark;
+    this.#watermark = watermark;
+    const then = () => this.#moved(watermark, idle, grown);
+    if (this.#state === undefined || !grown) then();
+    else this.#state.advance(watermark, then);
+  }
+
+  /** All timers up to the watermark have been told. */
+  #moved(watermark: number, idle: boolean, grown: boolean): void {
+    if (grown && this.#code.watermark !== undefined) {
+      const { gate } = this.#station;
+      if (gate.closed) return gate.whenOpen(() => this.#moved(watermark, idle, grown));
+      this.#lifecycle(() => this.#code.watermark!(watermark), this.#timeAt(watermark));
+    }
+    for (const output of this.outputs) output.advance(watermark, idle);
+    this.#moving = false;
+    this.behind.drain();
+  }
+
+  /** The event time of what is emitted at a watermark: at the end of time, that of the last one before it, and one more. */
+  #timeAt(watermark: number): number {
+    if (Number.isFinite(watermark)) {
+      this.#lastTime = watermark;
+      return watermark;
+    }
+    return this.#lastTime + 1;
   }
 
   /** One input, as the first try. The hot path. */
   run(port: SyncPort, value: unknown, time: number, key: Key | undefined): void {
+    if (this.retrying.waiting > 0 && this.retrying.holdsBack(port, value, time, key)) return;
     this.stopwatch.in(this.metrics);
     this.metrics.ended++;
     try {
@@ -96,6 +194,8 @@ export class SyncTask implements EngineTask {
     }
     this.metrics.acked++;
     this.#commit();
+    if (this.#rejected !== undefined) this.#loseRejected(port, value, time);
+    if (this.#state !== undefined) this.#state.stepped();
   }
 
   #again(input: Waiting<SyncPort>): Ran {
@@ -110,6 +210,8 @@ export class SyncTask implements EngineTask {
     }
     this.metrics.acked++;
     this.#commit();
+    if (this.#rejected !== undefined) this.#loseRejected(input.port, input.value, input.time);
+    if (this.#state !== undefined) this.#state.stepped();
     return 'done';
   }
 
@@ -117,7 +219,7 @@ export class SyncTask implements EngineTask {
   #execute(execute: Execute, value: unknown, time: number, key: Key | undefined): void {
     this.#time = time;
     this.#executing = true;
-    if (this.#state !== undefined) this.#state.key = key;
+    if (this.#state !== undefined) this.#state.keyed.enter(key);
     const result = execute(value, time, key);
     if (result !== undefined) this.#refusePromise(result);
   }
@@ -130,7 +232,7 @@ export class SyncTask implements EngineTask {
 
   #commit(): void {
     this.#executing = false;
-    if (this.#state !== undefined) this.#state.commit();
+    if (this.#state !== undefined) this.#state.keyed.commit();
     const { outputs } = this;
     for (let i = 0; i < outputs.length; i++) {
       const output = outputs[i]!;
@@ -140,7 +242,8 @@ export class SyncTask implements EngineTask {
 
   #undo(): void {
     this.#executing = false;
-    this.#state?.undo();
+    this.#state?.keyed.undo();
+    this.#rejected = undefined;
     for (const output of this.outputs) output.discard();
   }
 
@@ -148,19 +251,57 @@ export class SyncTask implements EngineTask {
     this.#lifecycle(() => this.#code.tick!(time), time);
   }
 
-  /** A tick or flush: a step of its own, without a tuple. A bolt grouped by global() has its one key there. */
+  /** The handler of a timer, as the step that the state has begun for its key. */
+  #tell({ name, time, key }: Fired): void {
+    this.stopwatch.in(this.metrics);
+    this.#time = time;
+    this.#executing = true;
+    this.#alone = true;
+    try {
+      const result: unknown = this.#code.timer![name]!(time, key);
+      if (result !== undefined) this.#refusePromise(result);
+    } catch (thrown) {
+      this.#undo();
+      throw thrown;
+    } finally {
+      this.#alone = false;
+    }
+    this.#commit();
+    this.#state!.stepped();
+  }
+
+  #reject(rejected: RejectedInput): void {
+    if (!this.#executing || this.#alone) throw new MillraceError('MR_REJECT_OUTSIDE', [this.#station.id]);
+    this.#rejected ??= [];
+    this.#rejected.push(rejected);
+  }
+
+  #loseRejected(port: SyncPort, value: unknown, time: number): void {
+    const { worker } = this.#station;
+    const { metrics } = this;
+    const rejected = this.#rejected!;
+    this.#rejected = undefined;
+    for (const { detail, cause } of rejected)
+      worker.lose({ metrics, input: port.input, cause, detail, value, time }, worker.anchor);
+  }
+
+  /** A tick, flush or watermark: a step of its own, without a tuple. A bolt grouped by global() has its one key there. */
   #lifecycle(run: () => void, time: number): void {
     const { worker, component } = this.#station;
     const isGlobal = component.inputs.every((input) => input.grouping.kind === 'global');
     worker.stepAlone(undefined, () => {
       this.stopwatch.in(this.metrics);
+      this.#alone = true;
       try {
         this.#execute(run, undefined, time, isGlobal ? [] : undefined);
+        this.#alone = false;
         this.#commit();
+        this.#state?.stepped();
       } catch (thrown) {
+        this.#alone = false;
         this.#undo();
         this.metrics.errors++;
-        const error = this.#station.userError(this.#index, thrown, '(tick or flush)');
+        const error = this.#station.userError(this.#index, thrown, '(tick, flush or watermark)');
         if (!this.#station.stops(error)) worker.options.log(component.id, error.message);
       }
     });
@@ -197,9 +338,8 @@ class SyncPort implements Port {
   }
 
   receive(value: unknown, time: number, key: Key | undefined): void {
-    const { retrying } = this.#task;
-    if (retrying.waiting > 0 && retrying.holdsBack(this, value, time, key)) return;
-    this.#task.run(this, value, time, key);
+    if (this.#task.isFree) this.#task.run(this, value, time, key);
+    else this.#task.behind.push(this, value, time, key);
   }
 }
 

@@ -47,13 +47,14 @@ export class Worker {
     this.#onFailure = onFailure;
   }
 
-  /** Runs `step` as part of `anchor`'s tree, from outside of any other step. */
+  /** Runs `step` as part of `anchor`'s tree: from outside of any other step, or where another one has delivered all. */
   step(anchor: Anchor | undefined, step: () => void): void {
+    const outer = this.anchor;
     this.anchor = anchor;
     try {
       step();
     } finally {
-      this.anchor = undefined;
+      this.anchor = outer;
     }
   }
 
@@ -124,6 +125,12 @@ export class Worker {
     this.#enter({ metrics, input, cause, detail, time }, payload, anchor);
   }
 
+  /** A timer that its bolt could not take: there is no record to give back, so the entry has no payload. */
+  loseTimer(metrics: Metrics, detail: string, time: number): void {
+    const nothing = { encoding: 'value' as const, payload: null };
+    this.#enter({ metrics, input: undefined, cause: 'error', detail, time }, nothing, undefined);
+  }
+
   /** Puts a record that its source could not read into the ledger, as the source held it. */
   reject(metrics: Metrics, { cause, detail, payload }: Rejected, anchor: Anchor | undefined): void {
     const time = this.runtime.clock.now();
@@ -141,7 +148,7 @@ export class Worker {
     const at = this.runtime.clock.now();
     const origin = anchor?.origin;
     // A value is told apart by what it is, not by when it was lost: a replay may lose the same values in another order.
-    const content = payload.encoding === 'record' ? 0 : fingerprint(payload.payload!);
+    const content = payload.encoding === 'record' || payload.payload === null ? 0 : fingerprint(payload.payload);
     const index = origin === undefined ? this.#untracked++ : content + anchor!.nextLedgerIndex(component, content);
     const from = origin ?? { spout: `untracked-${at}`, split: '', position: 0 };
     const id = entryId(this.topology, from, component, index, cause);

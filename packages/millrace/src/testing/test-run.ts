@@ -37,7 +37,12 @@ export interface TestRunOptions {
 export interface TestRun<E> {
   /** Gives one value to a stream, as if its component had emitted it. `time`: event time in ms, by default the clock's. */
   feed<N extends keyof E & string>(stream: N, value: ValueOf<E[N]>, time?: number): void;
-  /** Lets virtual time pass: ticks, time-outs, retries and promises go on in order. Rejects if the topology failed. */
+  /**
+   * Event time has come so far, ms: event timers up to it are told, windows that end there close. Of all spouts, or of the
+   * one whose stream is named. Infinity: the end of the input. It never goes back.
+   */
+  watermark(time: number, stream?: keyof E & string): Promise<void>;
+  /** Lets virtual time pass: clock timers, ticks, time-outs, retries and promises go on in order. Rejects if the topology failed. */
   advance(by: Duration): Promise<void>;
   /** Lets promises go on without letting time pass. */
   settle(): Promise<void>;
@@ -116,6 +121,15 @@ class VirtualRun implements TestRun<Ends> {
   async settle(): Promise<void> {
     await this.#runtime.settle();
     this.#throwFailure();
+  }
+
+  async watermark(time: number, stream?: string): Promise<void> {
+    const stations = stream === undefined ? [...this.#stations.values()] : [this.#end(stream).station];
+    this.#runtime.within(() => {
+      for (const { spouts } of stations)
+        for (const { outputs } of spouts) for (const output of outputs) output.advance(time, false);
+    });
+    await this.settle();
   }
 
   read(stream: string): never[] {

@@ -5,7 +5,7 @@ import type { BoltOptions, SpoutOptions } from './options.ts';
 import { settings } from './options.ts';
 
 test('defaults: what fails is tried again and then goes to the ledger; a sink stops the topology', () => {
-  const bolt = settings('b', false, {});
+  const bolt = settings('b', 'bolt', {});
   assert.deepEqual(bolt, {
     parallelism: 1,
     tick: undefined,
@@ -13,12 +13,13 @@ test('defaults: what fails is tried again and then goes to the ledger; a sink st
     messageTimeout: 30_000,
     queue: 1024,
     onError: { retries: 3, backoff: 100, exhausted: 'ledger' },
+    time: undefined,
   });
-  assert.deepEqual(settings('s', true, {}).onError, { retries: 10, backoff: 100, exhausted: 'stop' });
+  assert.deepEqual(settings('s', 'sink', {}).onError, { retries: 10, backoff: 100, exhausted: 'stop' });
 });
 
 test('what is given replaces the defaults, durations in milliseconds', () => {
-  const given = settings('b', false, {
+  const given = settings('b', 'bolt', {
     parallelism: 4,
     tick: '1m30s',
     maxPending: 1,
@@ -33,12 +34,13 @@ test('what is given replaces the defaults, durations in milliseconds', () => {
     messageTimeout: 7_200_000,
     queue: 10_000_000,
     onError: { retries: 0, backoff: 0, exhausted: 'stop' },
+    time: undefined,
   });
 });
 
 test("the tick given in the topology goes before the bolt's own", () => {
-  assert.equal(settings('b', false, {}, '10s').tick, 10_000);
-  assert.equal(settings('b', false, { tick: '1s' }, '10s').tick, 1000);
+  assert.equal(settings('b', 'bolt', {}, '10s').tick, 10_000);
+  assert.equal(settings('b', 'bolt', { tick: '1s' }, '10s').tick, 1000);
 });
 
 test('an option out of its range is refused with the component, the option, what arrived and what is allowed', () => {
@@ -59,6 +61,6 @@ test('an option out of its range is refused with the component, the option, what
     [{ onError: { exhausted: 'drop' as never } }, "onError.exhausted is \"drop\", which is not 'ledger' or 'stop'"],
   ];
   for (const [options, message] of cases) {
-    assert.throws(() => settings('b', false, options), { code: 'MR_OPTION', message: `'b': ${message}` });
+    assert.throws(() => settings('b', 'bolt', options), { code: 'MR_OPTION', message: `'b': ${message}` });
   }
 });

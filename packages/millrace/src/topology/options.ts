@@ -2,7 +2,7 @@
 import type { Duration } from '../duration.ts';
 import { milliseconds } from '../duration.ts';
 import { MillraceError } from '../errors.ts';
-import type { SpoutTime } from './event-time.ts';
+import type { SpoutTime, WatermarkGenerator } from './event-time.ts';
 import { KEY_GROUPS } from './key.ts';
 
 /** What happens when user code throws: tried again, and then the input goes to the ledger or the topology stops. */
@@ -48,7 +48,31 @@ export interface Settings {
   readonly messageTimeout: number;
   readonly queue: number;
   readonly onError: { readonly retries: number; readonly backoff: number; readonly exhausted: 'ledger' | 'stop' };
+  /** Undefined for all but spouts. */
+  readonly time: TimeSettings | undefined;
 }
+export interface TimeSettings {
+  /** What gives a record its time: the clock, a function, or else its source. */
+  readonly from: 'ingestion' | ((value: never) => number) | undefined;
+  readonly outOfOrder: number;
+  readonly watermark: (() => WatermarkGenerator<never>) | undefined;
+  readonly idle: number;
+  readonly whenIdle: 'wait' | 'clock';
+  /** Infinity: off. */
+  readonly align: number;
+  readonly ahead: number;
+}
+
+/** By ingestion time nothing can be late that is still to come, so silence need not be waited for. */
+const INGESTION: TimeSettings = {
+  from: 'ingestion',
+  outOfOrder: 0,
+  watermark: undefined,
+  idle: 200,
+  whenIdle: 'clock',
+  align: Infinity,
+  ahead: Infinity,
+};
 
 const isCount = (n: unknown, most: number): n is number =>
   Number.isInteger(n) && (n as number) >= 1 && (n as number) <= most;
@@ -76,12 +100,12 @@ export function checkDuration(component: string, option: string, got: Duration, 
 /** Checks the options of `component` and fills in the defaults. */
 export function settings(
   component: string,
-  isSink: boolean,
+  kind: 'spout' | 'bolt' | 'sink',
   options: SpoutOptions & BoltOptions,
   ownTick?: Duration,
 ): Settings {
   const { parallelism = 1, maxPending = 10_000, queue = 1024, messageTimeout = 30_000, onError = {} } = options;
-  const { retries = isSink ? 10 : 3, backoff = 100, exhausted = isSink ? 'stop' : 'ledger' } = onError;
+  const { retries = kind === 'sink' ? 10 : 3, backoff = 100, exhausted = kind === 'sink' ? 'stop' : 'ledger' } = onError;
   if (!isCount(parallelism, KEY_GROUPS)) throw new MillraceError('MR_PARALLELISM', [component, parallelism]);
   checkCount(component, 'maxPending', maxPending);
   checkCount(component, 'queue', queue);
@@ -97,5 +121,32 @@ export function settings(
     messageTimeout: checkDuration(component, 'messageTimeout', messageTimeout, 1),
     queue,
     onError: { retries, backoff: checkDuration(component, 'onError.backoff', backoff, 0), exhausted },
+    time: kind === 'spout' ? timeSettings(component, options.time) : undefined,
   };
+}
+
+/** Checks the event time of a spout and fills in the defaults. */
+export function timeSettings(component: string, time: SpoutTime<never> = {}): TimeSettings {
+  if (time === 'ingestion') return INGESTION;
+  if (typeof time !== 'object' || time === null)
+    refuse(component, 'time', time, "'ingestion' or an object such as { from: (value) => value.at, outOfOrder: '5s' }");
+  const { from, outOfOrder = 0, watermark, idle = 30_000, whenIdle = 'wait', align, ahead = 86_400_000 } = time;
+  checkFunction(component, 'time.from', from, 'a function from the value to its time in milliseconds since 1970');
+  checkFunction(component, 'time.watermark', watermark, 'a function that makes a watermark generator');
+  if (watermark !== undefined && time.outOfOrder !== undefined)
+    refuse(component, 'time.outOfOrder', outOfOrder, 'allowed together with time.watermark: give one of the two');
+  if (whenIdle !== 'wait' && whenIdle !== 'clock') refuse(component, 'time.whenIdle', whenIdle, "'wait' or 'clock'");
+  return {
+    from,
+    outOfOrder: checkDuration(component, 'time.outOfOrder', outOfOrder, 0),
+    watermark,
+    idle: checkDuration(component, 'time.idle', idle, 1),
+    whenIdle,
+    align: align === undefined ? Infinity : checkDuration(component, 'time.align', align, 1),
+    ahead: checkDuration(component, 'time.ahead', ahead, 0),
+  };
+}
+
+function checkFunction(component: string, option: string, got: unknown, want: string): void {
+  if (got !== undefined && typeof got !== 'function') refuse(component, option, got, want);
 }

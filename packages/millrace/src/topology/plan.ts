@@ -2,8 +2,8 @@
 import { MillraceError } from '../errors.ts';
 import type { BoltCode } from './bolt.ts';
 import type { DeclaredStream } from './emits.ts';
-import type { Settings } from './options.ts';
-import { checkCount, checkDuration } from './options.ts';
+import type { Settings, TimeSettings } from './options.ts';
+import { checkCount, checkDuration, timeSettings } from './options.ts';
 import { fieldsOf } from './schema.ts';
 import type { Batch, Sink, SinkMode } from './sink.ts';
 import type { SpoutCode } from './spout.ts';
@@ -34,6 +34,8 @@ export interface PlanComponent {
   readonly variant: SpoutCode['kind'] | BoltCode['kind'] | SinkMode;
   readonly parallelism: number;
   readonly tick?: number;
+  /** Where a spout's event time differs from the default; a function of the user's is `true`. */
+  readonly time?: { readonly [setting: string]: number | string | true };
   readonly streams: readonly string[];
   readonly inputs: readonly {
     readonly name?: string;
@@ -60,6 +62,7 @@ function planComponent(component: Component): PlanComponent {
     variant: component.kind === 'sink' ? component.sink.mode : component.code.kind,
     parallelism: settings.parallelism,
     ...(settings.tick === undefined ? {} : { tick: settings.tick }),
+    ...(settings.time === undefined ? {} : planTime(id, settings.time)),
     streams: streams.map((s) => s.name),
     inputs: inputs.map(({ name, from, grouping }) => ({
       ...(name === undefined ? {} : { name }),
@@ -69,6 +72,15 @@ function planComponent(component: Component): PlanComponent {
       ...(grouping.kind === 'fields' ? { fields: grouping.fields } : {}),
     })),
   };
+}
+
+function planTime(id: string, time: TimeSettings): Pick<PlanComponent, 'time'> {
+  const byDefault = Object.entries(timeSettings(id));
+  const own = byDefault.flatMap(([name, usual]) => {
+    const got = time[name as keyof TimeSettings];
+    return got === undefined || got === usual ? [] : [[name, typeof got === 'function' ? true : got] as const];
+  });
+  return own.length === 0 ? {} : { time: Object.fromEntries(own) };
 }
 
 /** Refuses a graph that cannot run, naming the component and what to change. `own`: the streams of this build. */
@@ -133,7 +145,11 @@ function checkBolt(id: string, code: BoltCode, inputs: readonly NamedInput[]): v
     checkCount(id, 'concurrency', code.concurrency);
     if (code.timeout !== undefined) checkDuration(id, 'timeout', code.timeout, 1);
   }
-  if (code.kind !== 'bolt' || Object.keys(code.state).length === 0) return;
+  if (code.kind !== 'bolt' || Object.keys(code.state).length + Object.keys(code.timers).length === 0) return;
+  for (const [name, domain] of Object.entries(code.timers)) {
+    if (domain !== 'event' && domain !== 'clock')
+      throw new MillraceError('MR_OPTION', [id, `timers.${name}`, domain, "'event' or 'clock'"]);
+  }
   const keyed = ['fields', 'keyBy', 'global'];
   if (!inputs.every((input) => keyed.includes(input.grouping.kind)))
     throw new MillraceError('MR_STATE_WITHOUT_KEY', [id]);

@@ -112,7 +112,7 @@ function build(name: string, define: (t: TopologyBuilder) => Ends | void, config
         streams: spout.streams,
         code: spout.code,
         inputs: [],
-        settings: settings(id, false, options),
+        settings: settings(id, 'spout', options),
       });
       return handlesOf(id, spout.streams, streamOf);
     },
@@ -129,7 +129,7 @@ function build(name: string, define: (t: TopologyBuilder) => Ends | void, config
         streams: bolt.streams,
         code: bolt.code,
         inputs: namedInputs(id, inputs),
-        settings: settings(id, false, options, bolt.tick),
+        settings: settings(id, 'bolt', options, bolt.tick),
       });
       return handlesOf(id, bolt.streams, streamOf);
     },
@@ -140,7 +140,7 @@ function build(name: string, define: (t: TopologyBuilder) => Ends | void, config
         streams: [],
         sink,
         inputs: namedInputs(id, input),
-        settings: settings(id, true, options),
+        settings: settings(id, 'sink', options),
       });
     },
     config: <T>(schema: Schema<T>): T => validate(schema, config ?? {}, `the config of topology '${name}'`),

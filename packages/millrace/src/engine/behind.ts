@@ -1,0 +1,102 @@
+/**
+ * What came to a task while it could take nothing: inputs and watermarks in the order of their arrival (law 2), the
+ * inputs with their trees held and against a bound. `drain` takes them up again while the task can.
+ */
+import type { Key } from '../topology/key.ts';
+import { Fifo } from './fifo.ts';
+import { Room } from './gate.ts';
+import type { Station } from './station.ts';
+import type { Anchor } from './tree.ts';
+
+/** A task with such a queue. */
+export interface Takes<P> {
+  /** Whether an input, or a watermark, can be taken now, as far as the task itself goes. */
+  mayRun(): boolean;
+  mayMove(): boolean;
+  run(port: P, value: unknown, time: number, key: Key | undefined): void;
+  move(watermark: number, idle: boolean): void;
+}
+
+interface Input<P> {
+  readonly kind: 'input';
+  readonly port: P;
+  readonly value: unknown;
+  readonly time: number;
+  readonly key: Key | undefined;
+  readonly anchor: Anchor | undefined;
+}
+interface Moved {
+  readonly kind: 'watermark';
+  watermark: number;
+  idle: boolean;
+}
+
+export class Behind<P> {
+  readonly #station: Station;
+  readonly #task: Takes<P>;
+  readonly #room: Room;
+  readonly #queue = new Fifo<Input<P> | Moved>();
+  #last: Moved | undefined;
+  /** `drain` is at work, or waits for room downstream. */
+  #draining = false;
+
+  constructor(station: Station, task: Takes<P>) {
+    this.#station = station;
+    this.#task = task;
+    this.#room = new Room(station.gate, station.component.settings.queue);
+  }
+
+  /** Inputs and watermarks that wait. */
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  push(port: P, value: unknown, time: number, key: Key | undefined): void {
+    const { anchor } = this.#station.worker;
+    anchor?.hold();
+    this.#room.take();
+    this.#last = undefined;
+    this.#queue.push({ kind: 'input', port, value, time, key, anchor });
+  }
+
+  /** Of watermarks right behind each other only the last counts. */
+  pushWatermark(watermark: number, idle: boolean): void {
+    if (this.#last !== undefined) {
+      this.#last.watermark = watermark;
+      this.#last.idle = idle;
+      return;
+    }
+    this.#last = { kind: 'watermark', watermark, idle };
+    this.#queue.push(this.#last);
+  }
+
+  /** From outside of any step. */
+  drain(): void {
+    const { worker, gate } = this.#station;
+    if (this.#draining) return;
+    this.#draining = true;
+    for (let next = this.#queue.first; next !== undefined && !worker.dead; next = this.#queue.first) {
+      if (!(next.kind === 'watermark' ? this.#task.mayMove() : this.#task.mayRun())) break;
+      if (gate.closed) {
+        gate.whenOpen(() => {
+          this.#draining = false;
+          this.drain();
+        });
+        return;
+      }
+      this.#queue.shift();
+      if (next === this.#last) this.#last = undefined;
+      this.#take(next);
+    }
+    this.#draining = false;
+    worker.progress();
+  }
+
+  #take(next: Input<P> | Moved): void {
+    if (next.kind === 'watermark') return this.#task.move(next.watermark, next.idle);
+    const { port, value, time, key, anchor } = next;
+    this.#station.worker.stepAlone(anchor, () => this.#task.run(port, value, time, key));
+    this.#room.give();
+    anchor?.release();
+  }
+}

@@ -1,0 +1,82 @@
+/** What a store keeps for one key: a cell for each declared state, and the timers that are set. */
+import type { CanonicalKey, Key } from '../topology/key.ts';
+import { keyGroup } from '../topology/key.ts';
+
+export class Entry {
+  readonly id: CanonicalKey;
+  /** As it arrived. */
+  readonly key: Key;
+  /** By the order of the declarations; undefined where there is nothing. What a cell looks like is its kind's business. */
+  readonly cells: unknown[];
+  /** Cells that hold something, and timers. An entry without any is removed when its step ends. */
+  live = 0;
+  /** When it was last written to, for snapshots: see `Changes`. */
+  mark = 0;
+  /** The last timer that was set; the others hang on it. */
+  timers: PendingTimer | undefined = undefined;
+  /** When this key is looked at for what has expired: by the clock, by event time. */
+  sweeps: (PendingTimer | undefined)[] | undefined = undefined;
+  #group = -1;
+
+  constructor(id: CanonicalKey, key: Key, cells: unknown[]) {
+    this.id = id;
+    this.key = key;
+    this.cells = cells;
+  }
+
+  get group(): number {
+    if (this.#group < 0) this.#group = keyGroup(this.id);
+    return this.#group;
+  }
+
+  put(index: number, cell: unknown): void {
+    const { cells } = this;
+    if (cells[index] === undefined) {
+      if (cell !== undefined) this.live++;
+    } else if (cell === undefined) this.live--;
+    cells[index] = cell;
+  }
+}
+
+/** One timer of one key. */
+export class PendingTimer {
+  readonly entry: Entry;
+  readonly name: string;
+  readonly time: number;
+  /** Timers of the same time are told in the order of these numbers: that in which they were set. */
+  readonly order: number;
+  /** False once it was cleared or told. */
+  live = true;
+  next: PendingTimer | undefined = undefined;
+  previous: PendingTimer | undefined = undefined;
+
+  constructor(entry: Entry, name: string, time: number, order: number) {
+    this.entry = entry;
+    this.name = name;
+    this.time = time;
+    this.order = order;
+  }
+
+  get key(): Key {
+    return this.entry.key;
+  }
+
+  /** Hangs it on its key. */
+  link(): void {
+    const { entry } = this;
+    this.next = entry.timers;
+    if (entry.timers !== undefined) entry.timers.previous = this;
+    entry.timers = this;
+    entry.live++;
+  }
+
+  unlink(): void {
+    const { entry, next, previous } = this;
+    if (previous === undefined) entry.timers = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    this.next = undefined;
+    this.previous = undefined;
+    entry.live--;
+  }
+}
