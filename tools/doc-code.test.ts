@@ -1,9 +1,9 @@
 /**
  * Docs compile: a TypeScript block that begins with its imports is a whole module that a reader can copy, and is checked
- * as one. A block without imports shows a part.
+ * as one; one that holds tests of its own is run. A block without imports shows a part.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -54,10 +54,33 @@ function check(blocks: readonly Block[]): string[] {
   });
 }
 
+/** Runs a block as a module of this repository; rejects with what it printed when one of its tests fails. */
+function run({ page, line, text }: Block): Promise<void> {
+  const how = ['--conditions=@millrace/source', '--input-type=module-typescript', '--eval', text];
+  return new Promise((resolve, reject) => {
+    execFile(
+      process.execPath,
+      how,
+      { cwd: root, env: { ...process.env, NODE_TEST_CONTEXT: undefined } },
+      (failed, out, err) => {
+        if (failed === null) resolve();
+        else reject(new Error(`${page}:${line}: ${out}${err}`));
+      },
+    );
+  });
+}
+
+const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '*.md'];
+const pages = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean);
+const blocks = pages.flatMap(blocksOf);
+
+test('every block of a page that holds tests passes them', { concurrency: 2 }, async (t) => {
+  const tested = blocks.filter(({ text }) => text.includes("from 'node:test'"));
+  assert.ok(tested.length > 0);
+  await Promise.all(tested.map((block) => t.test(`${block.page}:${block.line}`, () => run(block))));
+});
+
 test('every block of a page that is a whole module compiles', () => {
-  const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '*.md'];
-  const pages = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0').filter(Boolean);
-  const blocks = pages.flatMap(blocksOf);
   assert.ok(blocks.length > 0);
   assert.deepEqual(check(blocks), [], 'mend the block; if it shows a part only, leave its imports out');
 });

@@ -8,6 +8,7 @@ export type { AsyncCall, AsyncOrder, Bolt, BoltTask, Lifecycle, ManualTask, Tupl
 export { asyncBolt, bolt, flatMap, manualBolt, map } from './topology/bolt.ts';
 export type { Direct, Emit, Emits, EmitsNothing, Handles } from './topology/emits.ts';
 export { direct } from './topology/emits.ts';
+export type { EventTime, SpoutTime, WatermarkGenerator } from './topology/event-time.ts';
 export type { Key } from './topology/key.ts';
 export type { BoltOptions, ErrorPolicy, SinkOptions, SpoutOptions } from './topology/options.ts';
 export type { Plan, PlanComponent } from './topology/plan.ts';
@@ -27,9 +28,19 @@ export type {
   SpoutContext,
 } from './topology/spout.ts';
 export { logSpout, spout } from './topology/spout.ts';
-export type { ListState, StateHandles, StateSpec, ValueState } from './topology/state-spec.ts';
-export { list, value } from './topology/state-spec.ts';
+export type {
+  ListState,
+  MapState,
+  ReducingState,
+  StateHandles,
+  StateOptions,
+  StateSpec,
+  Ttl,
+  ValueState,
+} from './topology/state-spec.ts';
+export { list, mapOf, reducing, value } from './topology/state-spec.ts';
 export type { DirectStream, FieldOf, Input, Stream } from './topology/stream.ts';
 export type { Resource, Task } from './topology/task.ts';
+export type { Timer, TimerDomain, Timers } from './topology/timer-spec.ts';
 export type { Built, Ends, Inputs, Topology, TopologyBuilder } from './topology/topology.ts';
 export { topology } from './topology/topology.ts';
