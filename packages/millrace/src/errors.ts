@@ -95,8 +95,18 @@ export const ERROR_TABLE = {
   },
   MR_NO_KEY_HERE: {
     retry: false,
-    message: (component: string, state: string) =>
-      `'${component}' used state.${state} where there is no current key: state is per key, so only execute (or a bolt grouped by global()) may use it`,
+    message: (component: string, what: string) =>
+      `'${component}' used ${what} where there is no current key: state and timers are per key, so only execute and timer handlers (or a bolt grouped by global()) may use them`,
+  },
+  MR_STATE_VALUE: {
+    retry: false,
+    message: (component: string, what: string, path: string, is: string) =>
+      `'${component}' cannot keep this in ${what}: ${path} is ${is}, which would not survive a checkpoint: keep text, numbers, lists, Maps, Sets, Dates and plain objects`,
+  },
+  MR_TIMER_TIME: {
+    retry: false,
+    message: (component: string, timer: string, got: unknown, want: string) =>
+      `'${component}' set timers.${timer} to ${shown(got)}, which is no time: give ${want}`,
   },
   MR_MISSING_HANDLER: {
     retry: false,

@@ -60,7 +60,7 @@ export class VolatileState {
   #handle(name: string, spec: StateSpec<unknown>): unknown {
     const cells = new Map<CanonicalKey, unknown>();
     const key = (): CanonicalKey => {
-      if (this.#key === undefined) throw new MillraceError('MR_NO_KEY_HERE', [this.#component, name]);
+      if (this.#key === undefined) throw new MillraceError('MR_NO_KEY_HERE', [this.#component, `state.${name}`]);
       return this.#key;
     };
     return spec.kind === 'value'

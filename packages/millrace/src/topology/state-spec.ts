@@ -56,6 +56,8 @@ export interface StateSpec<out H> {
   /** Of the elements, where one was given. */
   readonly schema: Schema<unknown> | undefined;
   readonly options: StateOptions;
+  /** Of our own operators: its values are changed in place. See `owned`. */
+  readonly owned?: true;
   /** Only for the compiler: the handle that `prepare` gets. */
   readonly handle?: H;
 }
@@ -84,4 +86,12 @@ export function reducing<T, A>(
   options: StateOptions = {},
 ): StateSpec<ReducingState<T, A>> {
   return { kind: 'reducing', initial, reduce, schema: undefined, options };
+}
+
+/**
+ * For operators of ours whose accumulators are changed in place: values are not frozen, and undo puts back the reference
+ * alone. So the operator calls `set` before it changes a value, and does not throw after it has.
+ */
+export function owned<H>(spec: StateSpec<H>): StateSpec<H> {
+  return { ...spec, owned: true };
 }

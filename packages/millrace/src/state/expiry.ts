@@ -1,0 +1,145 @@
+/**
+ * Time to live: what time it is, and which keys have to be looked at when. A write does not move its key's appointment
+ * when there is an earlier one, and appointments are rounded up, so that keys share them; what is not seen any more may
+ * therefore stay in memory for a sixteenth of its time to live longer.
+ */
+
+import { milliseconds } from '../duration.ts';
+import type { Ttl } from '../topology/state-spec.ts';
+import type { TimerDomain } from '../topology/timer-spec.ts';
+import { type Entry, PendingTimer } from './entry.ts';
+import { TimerQueue } from './timer-queue.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
+const UNKNOWN = Number.NEGATIVE_INFINITY;
+const DOMAINS = ['clock', 'event'] as const;
+
+export class Expiry {
+  readonly #now: () => number;
+  /** The clock in this step; NaN until it is asked for. */
+  #clock = Number.NaN;
+  #eventTime = UNKNOWN;
+  /** The first watermark: what was written before it counts from it. */
+  #began = NEVER;
+  readonly #queues = [new TimerQueue(), new TimerQueue()] as const;
+  /** Appointments are at multiples of it. */
+  readonly #width = [NEVER, NEVER];
+  #appointments = 0;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** How long the cells of a state live. Called before anything is written. */
+  lifetime(ttl: Ttl): Lifetime {
+    const [domain, duration] =
+      typeof ttl !== 'object'
+        ? (['clock', ttl] as const)
+        : 'event' in ttl
+          ? (['event', ttl.event] as const)
+          : (['clock', ttl.clock] as const);
+    const lifetime = new Lifetime(this, domain, milliseconds(duration));
+    const { index, ms } = lifetime;
+    this.#width[index] = Math.min(this.#width[index]!, Math.max(1, Math.ceil(ms / 16)));
+    return lifetime;
+  }
+
+  /** A step begins: the clock stands still while it lasts. */
+  refresh(): void {
+    this.#clock = Number.NaN;
+  }
+
+  /** The end of the input is no moment at which anything expires. */
+  set watermark(time: number) {
+    if (time === NEVER) return;
+    if (this.#began === NEVER && time !== UNKNOWN) this.#began = time;
+    this.#eventTime = time;
+  }
+
+  time(index: number): number {
+    if (index === 1) return this.#eventTime;
+    if (Number.isNaN(this.#clock)) this.#clock = this.#now();
+    return this.#clock;
+  }
+
+  /** From when on something written at `written` is expired. */
+  end(index: number, written: number, ms: number): number {
+    return (index === 1 && written === UNKNOWN ? this.#began : written) + ms;
+  }
+
+  /** Sees to it that the key is looked at when what expires at `end` has. */
+  schedule(entry: Entry, index: number, end: number): void {
+    const width = this.#width[index]!;
+    const at = end === NEVER ? UNKNOWN : Math.ceil(end / width) * width;
+    entry.sweeps ??= [undefined, undefined];
+    const there = entry.sweeps[index];
+    if (there !== undefined) {
+      if (there.time <= at) return;
+      this.#queues[index]!.remove(there);
+    }
+    const appointment = new PendingTimer(entry, '', at, this.#appointments++);
+    entry.sweeps[index] = appointment;
+    this.#queues[index]!.add(appointment);
+  }
+
+  forget(entry: Entry): void {
+    const { sweeps } = entry;
+    if (sweeps === undefined) return;
+    for (const index of [0, 1] as const) if (sweeps[index] !== undefined) this.#queues[index].remove(sweeps[index]);
+    entry.sweeps = undefined;
+  }
+
+  next(index: number): number {
+    return this.#queues[index]!.next;
+  }
+
+  /** Whether a key has to be looked at now. */
+  due(index: number): boolean {
+    const now = this.time(index);
+    return now !== UNKNOWN && this.#queues[index]!.next <= now;
+  }
+
+  /** The next key to be looked at, where one is due. It has no appointment any more. */
+  take(index: number): Entry {
+    const { entry } = this.#queues[index]!.take()!;
+    entry.sweeps![index] = undefined;
+    return entry;
+  }
+}
+
+/** The time to live of one state. */
+export class Lifetime {
+  readonly domain: TimerDomain;
+  readonly index: number;
+  readonly ms: number;
+  readonly #expiry: Expiry;
+
+  constructor(expiry: Expiry, domain: TimerDomain, ms: number) {
+    this.#expiry = expiry;
+    this.domain = domain;
+    this.index = DOMAINS.indexOf(domain);
+    this.ms = ms;
+  }
+
+  now(): number {
+    return this.#expiry.time(this.index);
+  }
+
+  /** The moment from which on something that was written at `written` is not seen any more. */
+  end(written: number): number {
+    return this.#expiry.end(this.index, written, this.ms);
+  }
+
+  expired(written: number): boolean {
+    return this.end(written) <= this.now();
+  }
+
+  isOver(end: number): boolean {
+    return end <= this.now();
+  }
+
+  /** Something of the entry was written at `written`. */
+  schedule(entry: Entry, written: number): void {
+    this.#expiry.schedule(entry, this.index, this.end(written));
+  }
+}

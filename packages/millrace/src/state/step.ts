@@ -1,0 +1,149 @@
+/**
+ * The current step of a store (law 1): the key it is for, found at most once, and how to take back what it wrote. A step
+ * writes to one key only. Writers call `written()` before they change anything, and `note` how to undo each change.
+ */
+import { MillraceError } from '../errors.ts';
+import type { CanonicalKey, Key } from '../topology/key.ts';
+import { canonicalKey, notAKey } from '../topology/key.ts';
+import { Changes } from './changes.ts';
+import { Entry } from './entry.ts';
+import { Expiry } from './expiry.ts';
+
+/** How to take back one change. */
+export interface Undoer {
+  undo(before: Before, entry: Entry): void;
+  /** After all changes of the step are taken back. */
+  undone?(): void;
+}
+
+/** What there was before one change; what the fields mean is up to who noted it. Reused from step to step. */
+export interface Before {
+  by: Undoer;
+  kind: number;
+  was: unknown;
+  part: unknown;
+  number: number;
+}
+
+/** Notes that are kept for reuse: more than nearly every step makes. */
+const KEPT_NOTES = 256;
+
+export class Step {
+  readonly component: string;
+  readonly entries = new Map<CanonicalKey, Entry>();
+  readonly changes = new Changes();
+  readonly expiry: Expiry;
+  readonly #blank: readonly undefined[];
+  #key: Key | undefined;
+  #entry: Entry | undefined;
+  /** Whether `#entry` is what there is for the key: looked up at the first use. */
+  #looked = false;
+  #notes: Before[] = [];
+  #count = 0;
+
+  constructor(component: string, states: number, now: () => number) {
+    this.component = component;
+    this.#blank = new Array<undefined>(states).fill(undefined);
+    this.expiry = new Expiry(now);
+  }
+
+  enter(key: Key | undefined): void {
+    this.#key = key;
+    this.#entry = undefined;
+    this.#looked = false;
+    this.expiry.refresh();
+  }
+
+  /** Begins a step for a key that has something already. */
+  enterEntry(entry: Entry): void {
+    this.#key = entry.key;
+    this.#entry = entry;
+    this.#looked = true;
+    this.expiry.refresh();
+  }
+
+  /** Until the next `enter` there is no key: a handle that was kept finds nothing to change. */
+  commit(): void {
+    if (this.#count > 0) this.#end();
+    this.#key = undefined;
+    this.#looked = false;
+  }
+
+  undo(): void {
+    const entry = this.#entry;
+    const count = this.#count;
+    if (count > 0 && entry !== undefined) {
+      const notes = this.#notes;
+      for (let i = count - 1; i >= 0; i--) notes[i]!.by.undo(notes[i]!, entry);
+      for (let i = 0; i < count; i++) notes[i]!.by.undone?.();
+      this.#end();
+    }
+    this.#key = undefined;
+    this.#looked = false;
+  }
+
+  /** What there is for the current key. `what` is for the error when there is none, as 'state.total'. */
+  seen(what: string): Entry | undefined {
+    return this.#looked ? this.#entry : this.#look(what);
+  }
+
+  /** The entry of the current key, to be written to. */
+  written(what: string): Entry {
+    const entry = this.seen(what) ?? this.#make();
+    this.changes.touch(entry);
+    return entry;
+  }
+
+  note(by: Undoer, kind: number, was: unknown, part: unknown, number: number): void {
+    const at = this.#count++;
+    const note = this.#notes[at];
+    if (note === undefined) this.#notes.push({ by, kind, was, part, number });
+    else {
+      note.by = by;
+      note.kind = kind;
+      note.was = was;
+      note.part = part;
+      note.number = number;
+    }
+  }
+
+  /** Removes an entry that holds nothing any more. */
+  remove(entry: Entry): void {
+    this.entries.delete(entry.id);
+    this.expiry.forget(entry);
+  }
+
+  /** A new entry for a key that has none. */
+  add(id: CanonicalKey, key: Key): Entry {
+    const entry = new Entry(id, key, this.#blank.slice());
+    this.entries.set(id, entry);
+    return entry;
+  }
+
+  #look(what: string): Entry | undefined {
+    const key = this.#key;
+    if (key === undefined) throw new MillraceError('MR_NO_KEY_HERE', [this.component, what]);
+    this.#entry = this.entries.get(this.#id(key));
+    this.#looked = true;
+    return this.#entry;
+  }
+
+  #make(): Entry {
+    const key = this.#key!;
+    this.#entry = this.add(this.#id(key), key);
+    return this.#entry;
+  }
+
+  #id(key: Key): CanonicalKey {
+    const id = canonicalKey(key);
+    if (id === undefined) throw notAKey(`'${this.component}'`, key);
+    return id;
+  }
+
+  #end(): void {
+    if (this.#count > KEPT_NOTES) this.#notes.length = KEPT_NOTES;
+    this.#count = 0;
+    const entry = this.#entry;
+    if (entry !== undefined && entry.live === 0) this.remove(entry);
+  }
+}
