@@ -1,9 +1,13 @@
 /**
  * A task of a log spout: reads its splits, follows each record's tree, replays what failed, and notes, per split, the
  * position below which everything is done. At-most-once notes the position first, durably, and only then sends off.
+ * A watermark follows the records that it speaks of: what is not sent off yet does not count.
  */
 import { shown } from '../codec/shown.ts';
 import { MillraceError } from '../errors.ts';
+import type { SourceTime } from '../time/source-time.ts';
+import type { SplitTime } from '../time/split-watermark.ts';
+import { Timestamps } from '../time/timestamps.ts';
 import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
 import type { Metrics } from './metrics.ts';
@@ -30,6 +34,8 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   /** At-least-once: trees are followed, and what fails is replayed. */
   readonly #tracks: boolean;
   readonly #maxPending: number;
+  readonly #time: SourceTime | undefined;
+  readonly #timestamps: Timestamps | undefined;
   #reader: LogReader | undefined;
   /** Taken from the source, not sent off yet: from `#sent` on. */
   #batch: LogRoot[] = [];
@@ -61,7 +67,14 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#splits = splits.map((name) => new Split(station.id, name));
     this.#context = station.taskContext(index, firstId);
     this.#tracks = station.worker.options.guarantee === 'at-least-once';
-    this.#maxPending = station.component.settings.maxPending;
+    const { maxPending, time } = station.component.settings;
+    this.#maxPending = maxPending;
+    this.#timestamps = Timestamps.for(time!, station.timed, station.worker.runtime.clock);
+    this.#time = station.sourceTime(splits, this.outputs, {
+      wake,
+      align: (name, farAhead) => this.#pause(this.#splits.find((split) => split.name === name)!, 'farAhead', farAhead),
+    });
+    for (const [i, split] of this.#splits.entries()) split.time = this.#time?.splits[i];
   }
 
   get exhausted(): boolean {
@@ -92,19 +105,16 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       wake: () => this.#woken(),
       end: () => {
         this.#over = true;
+        for (const split of this.#splits) this.#splitEnded(split);
         this.#woken();
       },
       endSplit: (split) => {
         const ending = splitOf(split);
         if (ending.ended) return;
-        ending.ended = true;
+        this.#splitEnded(ending);
         this.#woken();
       },
-      emit: (split, position, next, value, time) => {
-        const root = new LogRoot(this, splitOf(split), position, next, value, time);
-        this.#track(root);
-        this.#batch.push(root);
-      },
+      emit: (split, position, next, value, time) => this.#emit(splitOf(split), position, next, value, time),
       reject: (split, position, next, rejected) => this.#reject(splitOf(split), position, next, rejected),
     };
     this.#reader = await this.#code.open(context as never);
@@ -116,15 +126,47 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   }
   deactivate(): void {
     this.#active = false;
+    this.#time?.hold(true);
+  }
+
+  times(): readonly SplitTime[] {
+    return this.#time?.report() ?? [];
+  }
+  endTime(): void {
+    this.#time?.end();
   }
 
   poll(): boolean {
     const { gate, worker } = this.#station;
-    if (worker.dead || this.#committing || gate.closed) return false;
+    if (worker.dead) return false;
+    const more = !this.#committing && !gate.closed && this.#work();
+    this.#tellTime();
+    this.#time?.hold(this.#isHeld());
+    return more;
+  }
+
+  #work(): boolean {
+    const { gate } = this.#station;
     if (this.queued === 0 && !this.#take()) return false;
     if (this.#committing) return false;
+    // An idle split that is back is told of before its record.
+    this.#tellTime();
     this.#sendBatch();
     return this.queued === 0 ? this.#ready && this.#active : !gate.closed;
+  }
+
+  /** No step while downstream is full: timers may fire there. A stop is no end of the input. */
+  #tellTime(): void {
+    const { gate, worker } = this.#station;
+    if (this.#time === undefined || gate.closed || worker.dead) return;
+    if (this.#pending === 0 && this.#active && this.exhausted) this.#time.end();
+    else if (this.#time.due) this.#time.advance(this.queued === 0);
+  }
+
+  /** No record could be taken, whatever the source had. */
+  #isHeld(): boolean {
+    if (!this.#active || this.#committing || this.queued > 0 || this.#station.gate.closed) return true;
+    return this.#pending >= this.#maxPending || this.#failures > 0;
   }
 
   /** Asks the source for a batch. False: nothing came. */
@@ -155,6 +197,23 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     }
   }
 
+  #emit(split: Split, position: Position, next: Position, value: unknown, given: number): void {
+    let time = given;
+    if (this.#timestamps !== undefined) {
+      time = this.#timestamps.of(value, given);
+      if (Number.isNaN(time)) return this.#refuse(new LogRoot(this, split, position, next, value, given));
+    }
+    const root = new LogRoot(this, split, position, next, value, time);
+    this.#track(root);
+    this.#batch.push(root);
+    if (split.time?.idle) this.#time!.isBack(split.time);
+  }
+
+  #splitEnded(split: Split): void {
+    split.ended = true;
+    if (split.time !== undefined) this.#time!.hasEnded(split.time);
+  }
+
   #track(root: LogRoot): void {
     const { split } = root;
     split.taken = root.next;
@@ -166,10 +225,20 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   /** One record that does not end holds its split's position: what is done behind it is bounded as well. */
   #pauseLongSplits(): void {
     for (const split of this.#splits) {
-      if (split.paused || split.span < this.#maxPending) continue;
-      split.paused = true;
-      this.#reader!.pause(split.name);
+      if (!split.long && split.span >= this.#maxPending) this.#pause(split, 'long', true);
     }
+  }
+
+  /** A split is paused as long as there is a reason to. */
+  #pause(split: Split, reason: 'long' | 'farAhead', holds: boolean): void {
+    const before = split.paused;
+    split[reason] = holds;
+    const { paused } = split;
+    if (paused === before) return;
+    if (split.time !== undefined) this.#time!.pause(split.time, paused);
+    if (paused) return this.#reader!.pause(split.name);
+    this.#reader!.resume(split.name);
+    this.#woken();
   }
 
   /** At-most-once: what is about to be sent must never be read again. */
@@ -189,7 +258,13 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   #sendBatch(): void {
     const { worker, gate } = this.#station;
     const batch = this.#batch;
-    while (this.#sent < batch.length && !gate.closed && !worker.dead) this.#send(batch[this.#sent++]!);
+    const time = this.#time;
+    if (time !== undefined) time.due = true;
+    while (this.#sent < batch.length && !gate.closed && !worker.dead) {
+      const root = batch[this.#sent++]!;
+      this.#send(root);
+      if (time !== undefined) root.split.time!.sent(root.value, root.time);
+    }
   }
 
   #send(root: LogRoot): void {
@@ -213,11 +288,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#pending--;
     const { split } = root;
     split.advance();
-    if (split.paused && split.span * 2 <= this.#maxPending) {
-      split.paused = false;
-      this.#reader!.resume(split.name);
-      this.#woken();
-    }
+    if (split.long && split.span * 2 <= this.#maxPending) this.#pause(split, 'long', false);
     if (this.#pending === 0 || this.#pending === this.#maxPending - 1) this.#wake();
     worker.progress();
   }
@@ -246,6 +317,15 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#send(root);
     worker.stopwatch.stop();
     worker.progress();
+  }
+
+  /** A record without a time: `timestamps` says why. */
+  #refuse(root: LogRoot): void {
+    const { worker } = this.#station;
+    root.since = worker.stopwatch.now;
+    this.#track(root);
+    this.#station.refuseTime(root.value, root.time, this.#timestamps!.refusal, root);
+    root.release();
   }
 
   #reject(split: Split, position: Position, next: Position, rejected: Rejected): void {

@@ -1,10 +1,13 @@
 /**
  * A task of a queue spout: what it emits is sent off in order while there is room, and each tuple with a message id ends
  * with exactly one `ack` or `fail`. A tuple that stays silent for its message timeout fails: within [T, 2T], as in
- * Storm. At-most-once acks when a tuple is sent off.
+ * Storm. At-most-once acks when a tuple is sent off. For event time the task is one split.
  */
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Origin } from '../ledger/ledger.ts';
+import type { SourceTime } from '../time/source-time.ts';
+import type { SplitTime, SplitWatermark } from '../time/split-watermark.ts';
+import { Timestamps } from '../time/timestamps.ts';
 import type { MessageId, QueueReader, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
 import { Fifo } from './fifo.ts';
@@ -58,6 +61,9 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   readonly #wake: () => void;
   readonly #context: Task;
   readonly #tracks: boolean;
+  readonly #time: SourceTime | undefined;
+  readonly #split: SplitWatermark | undefined;
+  readonly #timestamps: Timestamps | undefined;
   #reader: QueueReader | undefined;
   /** Not sent off yet. */
   readonly #emitted = new Fifo<Emitted>();
@@ -67,6 +73,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   #ready = true;
   #active = true;
   #over = false;
+  #farAhead = false;
   #failures = 0;
 
   constructor(station: Station, index: number, firstId: number, code: QueueCode, wake: () => void) {
@@ -77,6 +84,10 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     this.outputs = station.makeOutputs();
     this.#context = station.taskContext(index, firstId);
     this.#tracks = station.worker.options.guarantee === 'at-least-once';
+    this.#timestamps = Timestamps.for(station.component.settings.time!, station.timed, station.worker.runtime.clock);
+    const align = (_: string, farAhead: boolean) => this.#align(farAhead);
+    this.#time = station.sourceTime([`task ${index}`], this.outputs, { wake, align });
+    this.#split = this.#time?.splits[0];
   }
 
   get exhausted(): boolean {
@@ -97,6 +108,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
       wake: () => this.#woken(),
       end: () => {
         this.#over = true;
+        if (this.#split !== undefined) this.#time!.hasEnded(this.#split);
         this.#woken();
       },
     };
@@ -109,21 +121,61 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   }
   deactivate(): void {
     this.#active = false;
+    this.#time?.hold(true);
     this.#reader?.deactivate?.();
+  }
+
+  times(): readonly SplitTime[] {
+    return this.#time?.report() ?? [];
+  }
+  endTime(): void {
+    this.#time?.end();
   }
 
   poll(): boolean {
     const { gate, worker } = this.#station;
-    if (worker.dead || gate.closed) return false;
+    if (worker.dead) return false;
+    const more = !gate.closed && this.#work();
+    this.#tellTime();
+    this.#time?.hold(this.#isHeld());
+    return more;
+  }
+
+  #work(): boolean {
+    const { gate } = this.#station;
     if (this.queued === 0) this.#take();
     if (this.queued === 0) return false;
+    if (this.#split?.idle) this.#time!.isBack(this.#split);
+    this.#tellTime();
     this.#sendEmitted();
     return this.queued === 0 ? this.#ready && this.#active : !gate.closed;
   }
 
+  /** No step while downstream is full: timers may fire there. A stop is no end of the input. */
+  #tellTime(): void {
+    const { gate, worker } = this.#station;
+    if (this.#time === undefined || gate.closed || worker.dead) return;
+    if (this.pending === 0 && this.#active && this.exhausted) this.#time.end();
+    else if (this.#time.due) this.#time.advance(this.queued === 0);
+  }
+
+  /** No tuple could be taken, whatever the source had. */
+  #isHeld(): boolean {
+    const { gate, component } = this.#station;
+    if (!this.#active || this.queued > 0 || gate.closed) return true;
+    return this.pending >= component.settings.maxPending || this.#failures > 0;
+  }
+
+  /** Event time of this task is too far ahead of the slowest one's, or is no longer. */
+  #align(farAhead: boolean): void {
+    this.#farAhead = farAhead;
+    this.#time!.pause(this.#split!, farAhead);
+    if (!farAhead) this.#wake();
+  }
+
   #take(): void {
     const { maxPending } = this.#station.component.settings;
-    if (!this.#active || !this.#ready || this.#over || this.pending >= maxPending) return;
+    if (!this.#active || !this.#ready || this.#over || this.#farAhead || this.pending >= maxPending) return;
     this.#ready = false;
     this.#call(() => {
       if (this.#reader!.nextTuple() !== false) this.#ready = true;
@@ -134,23 +186,30 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
 
   #sendEmitted(): void {
     const { worker, gate } = this.#station;
+    if (this.#time !== undefined) this.#time.due = true;
     // What `ack` and `fail` add meanwhile has its turn later: a tuple that fails at once must not keep the thread.
     for (let left = this.#emitted.length; left > 0 && !gate.closed && !worker.dead; left--) {
       this.#send(this.#emitted.shift()!);
     }
   }
 
-  #send({ output, value, time, id, task }: Emitted): void {
+  #send({ output, value, time: given, id, task }: Emitted): void {
     const { worker } = this.#station;
     const tracked = this.#tracks ? id : undefined;
     if (tracked === undefined && id !== undefined) this.#call(() => this.#reader!.ack?.(id));
     const root = new QueueRoot(this, this.#station.id, tracked, worker.stopwatch.now);
     if (tracked !== undefined) this.#enter(root);
+    const time = this.#timestamps === undefined ? given : this.#timestamps.of(value, given);
+    if (this.#timestamps !== undefined && Number.isNaN(time)) {
+      this.#station.refuseTime(value, given, this.#timestamps.refusal, root);
+      return root.release();
+    }
     worker.anchor = root;
     output.add(value, time, task);
     output.deliver();
     root.release();
     worker.anchor = undefined;
+    this.#split?.sent(value, time);
   }
 
   finished(root: QueueRoot): void {

@@ -1,5 +1,6 @@
 /** One split of a log spout: its records under way, in order, and the position below which everything is done. */
 import type { Origin } from '../ledger/ledger.ts';
+import type { SplitWatermark } from '../time/split-watermark.ts';
 import type { Position } from '../topology/spout.ts';
 import type { TreeOwner } from './tree.ts';
 import { Root } from './tree.ts';
@@ -49,7 +50,12 @@ export class LogRoot extends Root {
 export class Split {
   readonly spout: string;
   readonly name: string;
-  paused = false;
+  /** Too many of its records wait for the first one that is not done. */
+  long = false;
+  /** Its event time is too far ahead of the others'. */
+  farAhead = false;
+  /** Undefined where nobody downstream asks for event time. */
+  time: SplitWatermark | undefined;
   ended = false;
   /** Where the next record would be taken. */
   taken: Position | undefined;
@@ -68,6 +74,11 @@ export class Split {
   /** Records between the first that is not done and the last that was given. */
   get span(): number {
     return this.#roots.length - this.#head;
+  }
+
+  /** It gives no records for now, for either reason. */
+  get paused(): boolean {
+    return this.long || this.farAhead;
   }
 
   track(root: LogRoot): void {

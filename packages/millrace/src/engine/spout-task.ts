@@ -1,4 +1,5 @@
 /** What the loop asks of a spout's task, whichever kind it is. */
+import type { SplitTime } from '../time/split-watermark.ts';
 import type { Output } from './output.ts';
 
 export interface SpoutTask {
@@ -12,6 +13,10 @@ export interface SpoutTask {
   readonly pending: number;
   /** Tuples taken from the source and not sent off yet. */
   readonly queued: number;
+  /** Event time of its splits; nothing where nobody downstream asks for event time. */
+  times(): readonly SplitTime[];
+  /** No record will come any more: event time goes to its end. Done without being asked once its source has ended. */
+  endTime(): void;
   activate(): void;
   deactivate(): void;
   /** Writes down what is done, where the source keeps that. */

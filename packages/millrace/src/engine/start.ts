@@ -175,8 +175,7 @@ class RunningTopology implements Running {
 
   /** No record will come any more: all windows close and all event timers are told (law 7). */
   async #endTime(): Promise<void> {
-    for (const { spouts } of this.#stations)
-      for (const { outputs } of spouts) for (const output of outputs) output.advance(Infinity, false);
+    for (const { spouts } of this.#stations) for (const spout of spouts) spout.endTime();
     await this.#flushAll();
   }
 

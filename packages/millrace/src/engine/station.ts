@@ -3,6 +3,9 @@
  * task offers to the engine, whatever kind of component it belongs to.
  */
 import { MillraceError, messageOf } from '../errors.ts';
+import { SourceGroup } from '../time/source-group.ts';
+import type { SourceTimeOptions } from '../time/source-time.ts';
+import { SourceTime } from '../time/source-time.ts';
 import type { Component } from '../topology/plan.ts';
 import type { Resource, Task } from '../topology/task.ts';
 import type { Port } from './edge.ts';
@@ -13,6 +16,7 @@ import { Metrics, StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
 import type { ComponentMetrics } from './running.ts';
 import type { SpoutTask } from './spout-task.ts';
+import type { Anchor } from './tree.ts';
 import type { Worker } from './worker.ts';
 
 export interface EngineTask {
@@ -42,6 +46,8 @@ export class Station {
   /** Tasks of a bolt or a sink; a spout has `spouts` instead. */
   readonly tasks: EngineTask[] = [];
   readonly spouts: SpoutTask[] = [];
+  /** What the event times of its spout tasks have in common. */
+  readonly sources = new SourceGroup();
   /** Event time is followed here: this component, or one downstream of it, may ask for it. */
   readonly timed: boolean;
   /** In the order of declaration; shared by the outputs of all tasks. */
@@ -88,6 +94,41 @@ export class Station {
     const { component } = this;
     const endsOnReturn = component.kind === 'bolt' && ['bolt', 'map', 'flatMap'].includes(component.code.kind);
     return this.metrics.snapshot(now, { queued: this.queued, pending: this.pending }, endsOnReturn);
+  }
+
+  /** The event time of one task of a spout; undefined where nobody downstream asks for it. */
+  sourceTime(
+    splits: readonly string[],
+    outputs: readonly Output[],
+    { wake, align }: Pick<SourceTimeOptions, 'wake' | 'align'>,
+  ): SourceTime | undefined {
+    const { id, worker, sources } = this;
+    const { clock, timers } = worker.runtime;
+    if (!this.timed) return undefined;
+    return new SourceTime({
+      settings: this.component.settings.time!,
+      splits,
+      group: sources,
+      clock,
+      timers,
+      wake,
+      align,
+      send: (watermark, idle) => {
+        for (const output of outputs) output.advance(watermark, idle);
+      },
+      log: (text) => worker.options.log(id, text),
+      failed: (thrown) =>
+        worker.fail(new MillraceError('MR_SOURCE', [id, `time.watermark threw: ${messageOf(thrown)}`], thrown)),
+    });
+  }
+
+  /** A record without an event time goes to the ledger; `given` is the time that its source gave it. */
+  refuseTime(value: unknown, given: number, why: string, anchor: Anchor): void {
+    const { worker, metrics } = this;
+    const detail = `'${this.id}': ${why}`;
+    worker.options.log(this.id, `${why}; given to the ledger`);
+    const time = Number.isFinite(given) ? given : worker.runtime.clock.now();
+    worker.lose({ metrics, input: undefined, cause: 'time', detail, value, time }, anchor);
   }
 
   /** What user code is given about its task. */

@@ -71,7 +71,7 @@ const INGESTION: TimeSettings = {
   idle: 200,
   whenIdle: 'clock',
   align: Infinity,
-  ahead: Infinity,
+  ahead: 86_400_000,
 };
 
 const isCount = (n: unknown, most: number): n is number =>
@@ -105,7 +105,11 @@ export function settings(
   ownTick?: Duration,
 ): Settings {
   const { parallelism = 1, maxPending = 10_000, queue = 1024, messageTimeout = 30_000, onError = {} } = options;
-  const { retries = kind === 'sink' ? 10 : 3, backoff = 100, exhausted = kind === 'sink' ? 'stop' : 'ledger' } = onError;
+  const {
+    retries = kind === 'sink' ? 10 : 3,
+    backoff = 100,
+    exhausted = kind === 'sink' ? 'stop' : 'ledger',
+  } = onError;
   if (!isCount(parallelism, KEY_GROUPS)) throw new MillraceError('MR_PARALLELISM', [component, parallelism]);
   checkCount(component, 'maxPending', maxPending);
   checkCount(component, 'queue', queue);
