@@ -40,6 +40,7 @@ export class SourceTime {
   /** There may be something to tell: `advance` is to be called when downstream has room. */
   due = true;
   readonly #options: SourceTimeOptions;
+  readonly #usesClock: boolean;
   /** Told last. */
   #watermark = -Infinity;
   #idle = false;
@@ -57,6 +58,7 @@ export class SourceTime {
     this.#heldSince = clock.monotonic();
     this.splits = splits.map((name) => new SplitWatermark(name, settings, clock.now(), log, failed));
     for (const split of this.splits) split.silence = this.#ownTime();
+    this.#usesClock = settings.whenIdle === 'clock' || this.splits.some(({ asksClock }) => asksClock);
     group.add(this);
   }
 
@@ -127,13 +129,15 @@ export class SourceTime {
   /** The source has ended, and nothing of it is under way. */
   end(): void {
     if (this.#over) return;
+    const { settings, group } = this.#options;
     this.#over = true;
     this.due = false;
     this.#cancelIdle?.();
     this.#cancelClock?.();
     for (const split of this.splits) split.over = true;
+    if (settings.align < Infinity) group.align(settings.align);
+    group.changed(this);
     this.#tell(Infinity, false);
-    this.#options.group.changed(this);
   }
 
   report(): readonly SplitTime[] {
@@ -190,7 +194,7 @@ export class SourceTime {
         this.#lookForIdle();
       });
     }
-    if (this.#cancelClock !== undefined || !this.#needsClock()) return;
+    if (!this.#usesClock || this.#cancelClock !== undefined || !this.#needsClock()) return;
     this.#cancelClock = timers.after(CLOCK_EVERY, () => {
       this.#cancelClock = undefined;
       this.#askClock();

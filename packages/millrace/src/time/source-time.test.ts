@@ -1,0 +1,372 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SimulatedRuntime } from '../runtime/simulated.ts';
+import { simulatedRuntime } from '../runtime/simulated.ts';
+import type { SpoutTime } from '../topology/event-time.ts';
+import { timeSettings } from '../topology/options.ts';
+import { SourceGroup } from './source-group.ts';
+import { SourceTime } from './source-time.ts';
+
+/** A task as the engine is one: what is due is told soon after. */
+class Task {
+  readonly told: string[] = [];
+  readonly aligned: string[] = [];
+  readonly log: string[] = [];
+  readonly errors: unknown[] = [];
+  readonly time: SourceTime;
+  constructor(runtime: SimulatedRuntime, group: SourceGroup, splits: readonly string[], time: SpoutTime<never>) {
+    this.time = new SourceTime({
+      settings: timeSettings('s', time),
+      splits,
+      group,
+      clock: runtime.clock,
+      timers: runtime.timers,
+      send: (watermark, idle) => this.told.push(idle ? `idle ${watermark}` : String(watermark)),
+      wake: () => runtime.timers.soon(() => this.tell()),
+      align: (split, farAhead) => {
+        this.aligned.push(`${farAhead ? 'pause' : 'resume'} ${split}`);
+        this.time.pause(this.split(split), farAhead);
+      },
+      log: (text) => this.log.push(text),
+      failed: (thrown) => this.errors.push(thrown),
+    });
+    this.time.hold(false);
+    this.tell();
+  }
+  split(name: string) {
+    return this.time.splits.find((split) => split.name === name)!;
+  }
+  tell(drained = true): void {
+    if (this.time.due) this.time.advance(drained);
+  }
+  /** A batch of records of one split, as the engine sends it. */
+  give(name: string, ...times: readonly number[]): void {
+    const split = this.split(name);
+    if (split.idle) this.time.isBack(split);
+    this.tell(false);
+    for (const time of times) split.sent('x', time);
+    this.time.due = true;
+    this.tell();
+  }
+  end(name: string): void {
+    this.time.hasEnded(this.split(name));
+    this.tell();
+  }
+  /** What was told since the last look. */
+  new(): string[] {
+    return this.told.splice(0);
+  }
+}
+
+function one(time: SpoutTime<never>, ...splits: readonly string[]) {
+  const runtime = simulatedRuntime({ seed: 1 });
+  return { runtime, task: new Task(runtime, new SourceGroup(), splits, time) };
+}
+
+function two(time: SpoutTime<never>) {
+  const runtime = simulatedRuntime({ seed: 1 });
+  const group = new SourceGroup();
+  return { runtime, a: new Task(runtime, group, ['a'], time), b: new Task(runtime, group, ['b'], time) };
+}
+
+test('the watermark is behind the newest time by the bound and one, and does not go back', () => {
+  const { task } = one({ outOfOrder: 10 }, 'a');
+  assert.deepEqual(task.new(), []);
+  task.give('a', 100, 95);
+  task.give('a', 96);
+  task.give('a', 101);
+  assert.deepEqual(task.new(), ['89', '90']);
+});
+
+test('the slowest split holds the others, one that has not given anything above all', () => {
+  const { task } = one({}, 'a', 'b');
+  task.give('a', 100);
+  assert.deepEqual(task.new(), []);
+  task.give('b', 50);
+  task.give('b', 200);
+  assert.deepEqual(task.new(), ['49', '99']);
+});
+
+test('a split that is silent for too long does not hold the others, from the millisecond on that was said', async () => {
+  const { runtime, task } = one({ idle: '5s' }, 'a', 'b');
+  task.give('b', 50);
+  await runtime.advance(4000);
+  task.give('a', 100);
+  assert.deepEqual(task.new(), ['49']);
+  await runtime.advance(999);
+  assert.deepEqual(task.new(), []);
+  await runtime.advance(1);
+  assert.deepEqual(task.new(), ['99']);
+});
+
+test('an idle split that is back holds the others at where it is, and time does not go back for it', async () => {
+  const { runtime, task } = one({ idle: '5s' }, 'a', 'b');
+  task.give('b', 50);
+  await runtime.advance(4000);
+  task.give('a', 100);
+  await runtime.advance(1000);
+  assert.deepEqual(task.new(), ['49', '99']);
+  task.give('b', 60);
+  task.give('a', 200);
+  assert.deepEqual(task.new(), []);
+  task.give('b', 150);
+  assert.deepEqual(task.new(), ['149']);
+});
+
+test('when all are idle time stays, and the first that is back is told before its record', async () => {
+  const { runtime, task } = one({}, 'a', 'b');
+  task.give('a', 100);
+  await runtime.advance('31s');
+  assert.deepEqual(task.new(), ['idle -Infinity']);
+  const split = task.split('a');
+  task.time.isBack(split);
+  task.tell(false);
+  assert.deepEqual(task.new(), ['99']);
+  split.sent('x', 120);
+});
+
+test('a task without splits is idle from the start', () => {
+  assert.deepEqual(one({}).task.new(), ['idle -Infinity']);
+});
+
+test('time in which the task was held does not count as silence', async () => {
+  const { runtime, task } = one({ idle: '5s' }, 'a');
+  await runtime.advance('3s');
+  task.time.hold(true);
+  await runtime.advance('1h');
+  task.time.hold(false);
+  await runtime.advance(1999);
+  assert.deepEqual(task.new(), []);
+  await runtime.advance(1);
+  assert.deepEqual(task.new(), ['idle -Infinity']);
+});
+
+test('time in which a split was paused does not count as its silence', async () => {
+  const { runtime, task } = one({ idle: '5s' }, 'a', 'b');
+  await runtime.advance('3s');
+  task.time.pause(task.split('a'), true);
+  await runtime.advance('1h');
+  task.time.pause(task.split('a'), false);
+  await runtime.advance(1999);
+  assert.deepEqual(task.new(), []);
+  await runtime.advance(1);
+  assert.deepEqual(task.new(), ['idle -Infinity']);
+});
+
+test('records of a paused split that were under way begin its silence anew', async () => {
+  const { runtime, task } = one({ idle: '5s' }, 'a');
+  await runtime.advance('3s');
+  task.time.pause(task.split('a'), true);
+  task.give('a', 100);
+  task.time.pause(task.split('a'), false);
+  await runtime.advance(4999);
+  assert.deepEqual(task.new(), ['99']);
+  await runtime.advance(1);
+  assert.deepEqual(task.new(), ['idle 99']);
+});
+
+test('no timer is left when all are idle, while the task is held, and when all have ended', async () => {
+  const left = async (end: (task: Task) => void) => {
+    const { runtime, task } = one({ idle: '5s' }, 'a');
+    end(task);
+    await assert.rejects(runtime.until(new Promise(() => {})), /nothing is left to do/);
+    return runtime.clock.now();
+  };
+  assert.equal(await left(() => {}), 5000);
+  assert.equal(await left((task) => task.time.hold(true)), 5000);
+  assert.equal(await left((task) => task.end('a')), 5000);
+  assert.equal(await left((task) => task.time.end()), 0);
+});
+
+test('a split that ended holds nobody, once all that it gave has been sent off', () => {
+  const { task } = one({}, 'a', 'b');
+  task.give('a', 10);
+  task.give('b', 100);
+  assert.deepEqual(task.new(), ['9']);
+  task.time.hasEnded(task.split('a'));
+  task.tell(false);
+  assert.deepEqual(task.new(), []);
+  task.time.due = true;
+  task.tell();
+  assert.deepEqual(task.new(), ['99']);
+});
+
+test('when all splits have ended time stays until the end is told, once', async () => {
+  const { runtime, task } = one({}, 'a', 'b');
+  task.give('a', 10);
+  task.give('b', 20);
+  task.end('a');
+  task.end('b');
+  await runtime.advance('1h');
+  assert.deepEqual(task.new(), ['9', '19']);
+  task.time.end();
+  task.time.end();
+  task.give('b', 30);
+  assert.deepEqual(task.new(), ['Infinity']);
+});
+
+test('where idle sources follow the clock they go on with it, by the bound behind', async () => {
+  const { runtime, task } = one({ outOfOrder: 100, idle: '5s', whenIdle: 'clock' }, 'a', 'b');
+  task.give('a', 50);
+  await runtime.advance(5000);
+  assert.deepEqual(task.new(), ['4899']);
+  await runtime.advance(400);
+  assert.deepEqual(task.new(), ['5099', '5299']);
+  task.give('a', 5500);
+  await runtime.advance(2000);
+  assert.deepEqual(task.new(), ['5399']);
+});
+
+test('idle sources that follow the clock do not while the task is held', async () => {
+  const { runtime, task } = one({ idle: '1s', whenIdle: 'clock' }, 'a');
+  await runtime.advance(1000);
+  task.time.hold(true);
+  task.new();
+  await runtime.advance('1h');
+  assert.deepEqual(task.new(), []);
+  task.time.hold(false);
+  await runtime.advance(200);
+  assert.deepEqual(task.new(), [String(3_600_000 + 1200 - 1)]);
+});
+
+test('time follows the clock only when the splits of all tasks are idle', async () => {
+  const { runtime, a, b } = two({ idle: '5s', whenIdle: 'clock' });
+  await runtime.advance(3000);
+  b.give('b', 100);
+  await runtime.advance(4999);
+  assert.deepEqual([a.new(), b.new()], [['idle -Infinity'], ['99']]);
+  await runtime.advance(1);
+  assert.deepEqual([a.new(), b.new()], [['7999'], ['7999']]);
+  b.give('b', 8100);
+  await runtime.advance(1000);
+  assert.deepEqual([a.new(), b.new()], [['idle 7999'], ['8099']]);
+});
+
+test('by ingestion time goes on with the clock as soon as nothing comes', async () => {
+  const { runtime, task } = one('ingestion', 'a');
+  await runtime.advance(200);
+  assert.deepEqual(task.new(), ['199']);
+  task.give('a', 210);
+  assert.deepEqual(task.new(), ['209']);
+});
+
+test("the user's rule says how far time has come; what goes back or is no time is ignored", () => {
+  const says = [undefined, 5, 3, Number.NaN, Infinity, -Infinity, Number.NaN, 8];
+  const { task } = one({ watermark: () => ({ record: () => says.shift() }) }, 'a');
+  for (let i = 0; i < 8; i++) task.give('a', 100 + i);
+  assert.deepEqual(task.new(), ['5', '8']);
+  assert.deepEqual(task.log, ["the watermark of split 'a' is NaN, which is no time; it is ignored"]);
+});
+
+test("the user's rule is made once per split and hears of its records only", () => {
+  const heard: string[] = [];
+  let made = 0;
+  const watermark = () => {
+    const id = made++;
+    return { record: (_: string, time: number) => void heard.push(`${id}:${time}`) };
+  };
+  const { task } = one({ watermark }, 'a', 'b');
+  task.give('a', 1);
+  task.give('b', 2);
+  assert.deepEqual(heard, ['0:1', '1:2']);
+});
+
+test("the user's rule is asked by the clock, but not while its split is idle, paused, held or has ended", async () => {
+  const asked: number[] = [];
+  const clock = (now: number) => {
+    asked.push(now);
+    return now - 50;
+  };
+  const { runtime, task } = one({ idle: '1s', watermark: () => ({ record: () => undefined, clock }) }, 'a');
+  await runtime.advance(450);
+  assert.deepEqual(asked.splice(0), [200, 400]);
+  assert.deepEqual(task.new(), ['150', '350']);
+  task.time.hold(true);
+  await runtime.advance(1000);
+  assert.deepEqual(asked.splice(0), []);
+  task.time.hold(false);
+  await runtime.advance(10_000);
+  assert.deepEqual(asked.splice(0), [1650, 1850]);
+  task.give('a', 1);
+  task.time.pause(task.split('a'), true);
+  await runtime.advance(1000);
+  assert.deepEqual(asked.splice(0), []);
+  task.time.pause(task.split('a'), false);
+  await runtime.advance(200);
+  assert.equal(asked.splice(0).length, 1);
+  task.end('a');
+  await runtime.advance(1000);
+  assert.deepEqual(asked, []);
+});
+
+test("a user's rule that throws is an error", async () => {
+  const { runtime, task } = one(
+    {
+      watermark: () => ({
+        record() {
+          throw new Error('no');
+        },
+        clock() {
+          throw new Error('never');
+        },
+      }),
+    },
+    'a',
+  );
+  task.give('a', 1);
+  await runtime.advance(200);
+  assert.deepEqual(task.errors.map(String), ['Error: no', 'Error: never']);
+});
+
+test('a split that runs too far ahead of the slowest, of whatever task, is paused until that has caught up', () => {
+  const { a, b } = two({ align: 100 });
+  a.give('a', 10);
+  b.give('b', 10);
+  b.give('b', 110);
+  assert.deepEqual(b.aligned, []);
+  b.give('b', 111);
+  assert.deepEqual(b.aligned.splice(0), ['pause b']);
+  a.give('a', 11);
+  assert.deepEqual(b.aligned, ['resume b']);
+  assert.deepEqual(a.aligned, ['pause a', 'resume a']);
+});
+
+test('an idle split does not hold others by alignment, nor one that has ended; all others do', async () => {
+  const { runtime, a, b } = two({ align: 100, idle: '5s' });
+  b.give('b', 500);
+  assert.deepEqual(b.aligned, ['pause b']);
+  await runtime.advance('5s');
+  assert.deepEqual(b.aligned.splice(0), ['pause b', 'resume b']);
+  a.give('a', 10);
+  b.give('b', 501);
+  assert.deepEqual(b.aligned.splice(0), ['pause b']);
+  a.end('a');
+  assert.deepEqual(b.aligned, ['resume b']);
+});
+
+test('a task whose end is told releases those that waited for it', async () => {
+  const { a, b } = two({ align: 100 });
+  b.give('b', 500);
+  a.time.end();
+  assert.deepEqual(b.aligned, ['pause b', 'resume b']);
+});
+
+test('a report says, of each split, how far it is, since when, and why it gives nothing', async () => {
+  const { runtime, task } = one({ align: 100, idle: '5s', outOfOrder: 10 }, 'a', 'b', 'c');
+  await runtime.advance(1000);
+  task.give('a', 50);
+  task.give('b', 700);
+  await runtime.advance(500);
+  task.give('a', 45);
+  task.end('c');
+  const [a, b, c] = task.time.report();
+  const split = { idle: false, ended: false, farAhead: false, since: 1000 };
+  assert.deepEqual(a, { ...split, split: 'a', watermark: 39, newest: 50 });
+  assert.deepEqual(b, { ...split, split: 'b', watermark: 689, newest: 700, farAhead: true });
+  assert.deepEqual(c, { ...split, split: 'c', watermark: -Infinity, newest: -Infinity, ended: true, since: 0 });
+  await runtime.advance('5s');
+  assert.deepEqual(
+    task.time.report().map(({ idle }) => idle),
+    [true, false, false],
+  );
+});
