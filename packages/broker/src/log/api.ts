@@ -29,6 +29,8 @@ export interface LogOptions {
   readonly compactionCheckInterval?: number;
   /** What the keys of one compaction may take of memory, roughly; 64 MiB. With more, it takes several. */
   readonly compactionMapBytes?: number;
+  /** Milliseconds for which the sequence numbers of an idle producer are remembered; Kafka's default, a day. */
+  readonly producerIdExpirationMs?: number;
 }
 
 export interface RecordHeader {

@@ -27,6 +27,7 @@ export interface DirectoryOptions {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly fsync: boolean;
+  readonly producerExpirationMs: number;
   readonly onStop: (error: LogError) => void;
 }
 
@@ -50,6 +51,7 @@ export class DataDirectory {
   readonly commit: GroupCommit;
   readonly points: RecoveryPoints;
   private readonly fsync: boolean;
+  private readonly producerExpirationMs: number;
   private readonly files = new OpenFiles(OPEN_SEGMENTS);
   private readonly lock: { release(): void };
   private cancelMark: (() => void) | undefined;
@@ -59,6 +61,7 @@ export class DataDirectory {
     this.storage = options.storage;
     this.clock = options.clock;
     this.fsync = options.fsync;
+    this.producerExpirationMs = options.producerExpirationMs;
     this.lock = lock;
     this.commit = new GroupCommit(options.storage, options.onStop);
     this.points = new RecoveryPoints(options.storage, join(options.directory, 'recovery-point'), this.commit);
@@ -107,6 +110,7 @@ export class DataDirectory {
       commit,
       mark: points.read(cell),
       now: clock.now(),
+      producerExpirationMs: this.producerExpirationMs,
     });
     const { start, end: synced, indexed, compacted, clean, error } = state;
     if (error === undefined) points.put(cell, { start, synced, indexed, compacted, clean, rewriting: false });

@@ -17,6 +17,7 @@ const READ_BYTES = 1024 * 1024;
 const RETENTION_CHECK_INTERVAL = 300_000;
 const COMPACTION_CHECK_INTERVAL = 15_000;
 const COMPACTION_MAP_BYTES = 64 * 1024 * 1024;
+const PRODUCER_ID_EXPIRATION = 86_400_000;
 
 /** Opens a data directory: takes it, recovers it, serves it. */
 export function openLog(options: LogOptions): Promise<Log> {
@@ -35,6 +36,7 @@ export async function openDirectoryLog(options: LogOptions): Promise<DirectoryLo
     storage: options.storage ?? fileStorage(),
     clock,
     fsync,
+    producerExpirationMs: options.producerIdExpirationMs ?? PRODUCER_ID_EXPIRATION,
     onStop: (error) => log?.stop(error),
   });
   try {

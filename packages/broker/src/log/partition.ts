@@ -216,7 +216,7 @@ export class Partition implements Flushable {
     return this.states.hasOpenTransaction(producerId);
   }
 
-  /** Those who wrote within the last day, or have a transaction open. */
+  /** Those who wrote of late, or have a transaction open. */
   producers(): readonly ProducerDescription[] {
     return this.states.describe(this.options.clock.now());
   }

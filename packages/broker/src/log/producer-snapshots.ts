@@ -25,9 +25,14 @@ export class ProducerSnapshots {
   }
 
   /** The newest whole one up to the offset `known`. */
-  latest(known: number, now: number): { readonly offset: number; readonly producers: ProducerStates } | undefined {
+  latest(
+    known: number,
+    now: number,
+    expirationMs: number,
+  ): { readonly offset: number; readonly producers: ProducerStates } | undefined {
     for (const offset of this.offsets.toReversed()) {
-      const producers = offset <= known ? ProducerStates.restore(this.read(offset), offset, now) : undefined;
+      const producers =
+        offset <= known ? ProducerStates.restore(this.read(offset), offset, now, expirationMs) : undefined;
       if (producers !== undefined) return { offset, producers };
     }
     return undefined;

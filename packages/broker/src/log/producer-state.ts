@@ -18,7 +18,8 @@ import { type Marker, markerIn } from './transaction-marker.ts';
  * where the open transaction began, so that readers stop before it.
  *
  * It is a function of the log: `follow` is told of every batch, as it is appended and again when the log is recovered.
- * Only forgetting is not: a producer that was idle for a day is unknown, whatever timestamps its records have.
+ * Only forgetting is not: a producer that was idle for as long as Kafka's `producer.id.expiration.ms` says is unknown,
+ * whatever timestamps its records have.
  *
  * A snapshot, numbers big-endian:
  *
@@ -31,8 +32,6 @@ import { type Marker, markerIn } from './transaction-marker.ts';
  */
 const BATCHES_KEPT = 5;
 const MAX_SEQUENCE = 2 ** 31 - 1;
-/** Kafka's producer.id.expiration.ms. */
-const EXPIRATION = 86_400_000;
 /** Kafka's producer.id.expiration.check.interval.ms. */
 const EXPIRATION_CHECK = 600_000;
 const VERSION = 0x4d31;
@@ -80,12 +79,17 @@ export interface ProducerFault {
 }
 
 export class ProducerStates {
+  private readonly expirationMs: number;
   private readonly producers = new Map<number, Producer>();
   /** First offsets of open transactions by producer id. A transaction begins at the end, so they stand in order. */
   private readonly open = new Map<number, number>();
   /** Transactions whose markers may not be durable yet. */
   private deciding: { readonly firstOffset: number; readonly markerOffset: number }[] = [];
   private nextCheck = 0;
+
+  constructor(expirationMs: number) {
+    this.expirationMs = expirationMs;
+  }
 
   /** The batch of the same sequence numbers that is in the log already. */
   duplicateOf(batch: ProducerBatch, now: number): AppendedBatch | undefined {
@@ -175,7 +179,7 @@ export class ProducerStates {
   describe(now: number): ProducerDescription[] {
     const found: ProducerDescription[] = [];
     for (const [producerId, producer] of this.producers) {
-      if (isExpired(producer, now)) continue;
+      if (this.isExpired(producer, now)) continue;
       found.push({
         producerId,
         producerEpoch: producer.epoch,
@@ -204,10 +208,10 @@ export class ProducerStates {
   }
 
   /** The state that a snapshot taken before `offset` holds; nothing when it is damaged or another's. */
-  static restore(bytes: Buffer, offset: number, now: number): ProducerStates | undefined {
+  static restore(bytes: Buffer, offset: number, now: number, expirationMs: number): ProducerStates | undefined {
     if (bytes.length < SNAPSHOT_HEADER || bytes.readInt16BE(0) !== VERSION) return undefined;
     if (crc32c(bytes.subarray(6)) !== bytes.readUInt32BE(2) || readInt64(bytes, 6) !== offset) return undefined;
-    const states = new ProducerStates();
+    const states = new ProducerStates(expirationMs);
     let at = SNAPSHOT_HEADER;
     for (let left = bytes.readInt32BE(14); left > 0; left--) at = readProducer(bytes, at, states.producers);
     const open = [...states.producers].filter(([, { openSince }]) => openSince !== NONE);
@@ -241,7 +245,7 @@ export class ProducerStates {
 
   private known(producerId: number, now: number): Producer | undefined {
     const producer = this.producers.get(producerId);
-    return producer === undefined || isExpired(producer, now) ? undefined : producer;
+    return producer === undefined || this.isExpired(producer, now) ? undefined : producer;
   }
 
   /** In that epoch, which is new to it when the sequence starts over. */
@@ -260,17 +264,17 @@ export class ProducerStates {
 
   private forgetExpired(now: number): void {
     this.nextCheck = now + EXPIRATION_CHECK;
-    for (const [id, producer] of this.producers) if (isExpired(producer, now)) this.producers.delete(id);
+    for (const [id, producer] of this.producers) if (this.isExpired(producer, now)) this.producers.delete(id);
+  }
+
+  private isExpired(producer: Producer, now: number): boolean {
+    return now - producer.lastSeen >= this.expirationMs && producer.openSince === NONE;
   }
 }
 
 /** The sequence number that follows, which after the greatest is 0. */
 function sequenceAfter(sequence: number): number {
   return sequence === MAX_SEQUENCE ? 0 : sequence + 1;
-}
-
-function isExpired(producer: Producer, now: number): boolean {
-  return now - producer.lastSeen >= EXPIRATION && producer.openSince === NONE;
 }
 
 function fenced(producerId: number, epoch: number, current: number): ProducerFault {

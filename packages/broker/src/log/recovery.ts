@@ -31,6 +31,7 @@ export interface RecoveryRequest {
   readonly mark: Mark | undefined;
   /** Wall ms. */
   readonly now: number;
+  readonly producerExpirationMs: number;
 }
 
 /** This much below the end is walked even after a clean stop; older batches are checked when they are read. */
@@ -49,13 +50,13 @@ export async function recoverPartition(request: RecoveryRequest): Promise<Partit
     segments.push(first);
   }
   if (segments[0] === undefined || segments[0].base > mark.start) {
-    return broken(segments, mark, corruption(topic, partition, mark.start, 'its segment is missing'), place);
+    return broken(segments, mark, corruption(topic, partition, mark.start, 'its segment is missing'), request);
   }
   const replay = replayOf(request, segments, mark);
   const walked = walkSegments(segments, mark, replay);
   if (walked.end < mark.synced) {
     const what = walked.fault ?? 'the file ends before it';
-    return broken(segments, mark, corruption(topic, partition, walked.end, what), place, replay);
+    return broken(segments, mark, corruption(topic, partition, walked.end, what), request, replay);
   }
   cutAfter(segments, walked.count);
   for (const [segment, from] of walked.unmarked) await writeAgain(segment, from, commit);
@@ -87,14 +88,21 @@ interface Replay {
   boundary: { readonly offset: number; readonly snapshot: Buffer } | undefined;
 }
 
-function replayOf({ place, now }: RecoveryRequest, segments: readonly Segment[], mark: Mark): Replay {
+function replayOf(
+  { place, now, producerExpirationMs }: RecoveryRequest,
+  segments: readonly Segment[],
+  mark: Mark,
+): Replay {
   const snapshots = new ProducerSnapshots(place);
   // A segment whose index of aborted transactions is damaged is walked from its beginning to make it again.
   let known = mark.indexed;
   for (const segment of segments) {
     if (segment.base < known && !segment.loadAborted(mark.indexed)) known = segment.base;
   }
-  const { offset: from, producers } = snapshots.latest(known, now) ?? { offset: 0, producers: new ProducerStates() };
+  const { offset: from, producers } = snapshots.latest(known, now, producerExpirationMs) ?? {
+    offset: 0,
+    producers: new ProducerStates(producerExpirationMs),
+  };
   return { from, now, producers, snapshots, boundary: undefined };
 }
 
@@ -243,13 +251,13 @@ function broken(
   segments: Segment[],
   mark: Mark,
   error: LogError,
-  place: SegmentPlace,
+  { place, producerExpirationMs }: RecoveryRequest,
   replay?: Replay,
 ): PartitionState {
   if (segments.length === 0) segments.push(new Segment(place, mark.start));
   else for (const segment of segments) segment.openAsIs();
   const { start, synced: end, compacted, clean } = mark;
-  const producers = replay?.producers ?? new ProducerStates();
+  const producers = replay?.producers ?? new ProducerStates(producerExpirationMs);
   const snapshots = replay?.snapshots ?? new ProducerSnapshots(place);
   return { segments, start, end, indexed: start, compacted, clean, producers, snapshots, error };
 }
@@ -273,5 +281,5 @@ function unmarked(request: RecoveryRequest): PartitionState {
     'CORRUPT_MESSAGE',
     `topic '${topic}' partition ${partition}: both copies of its recovery point are damaged, so nobody can say what was durable of offsets ${start} to ${walked?.end ?? start}; it can be read, and refuses writes until its files are restored or the topic is deleted`,
   );
-  return broken(segments, { ...mark, synced: walked?.end ?? start }, error, place, replay);
+  return broken(segments, { ...mark, synced: walked?.end ?? start }, error, request, replay);
 }

@@ -3,8 +3,11 @@ import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import type { LogError } from '../errors.ts';
 import { openLog } from '../log/log.ts';
+import { ManualClock } from '../log/manual-clock.ts';
 import { ApiVersions, Metadata } from '../protocol/messages/cluster.ts';
-import { ownDirectory, startBroker } from './broker.fixture.ts';
+import { Produce } from '../protocol/messages/records.ts';
+import { DescribeProducers } from '../protocol/messages/transactions.ts';
+import { batchOf, ownDirectory, startBroker } from './broker.fixture.ts';
 import { Broker } from './broker.ts';
 import { TestClient } from './client.fixture.ts';
 
@@ -82,6 +85,29 @@ test('connections beyond max.connections are refused, and those that are open ar
   await second.closed;
   assert.match(remarks[0]!, /there are 1 connections/);
   assert.equal((await client.call(ApiVersions, 0, {})).errorCode, 0);
+});
+
+test('producer.id.expiration.ms says how long an idle producer is remembered, across restarts too', async (t) => {
+  const day = 86_400_000;
+  const clock = new ManualClock();
+  const settings = { 'producer.id.expiration.ms': 3 * day };
+  const directory = ownDirectory(t);
+  const known: number[] = [];
+  for (const age of [0, 2 * day, day]) {
+    clock.advance(age);
+    const { broker, client } = await startBroker(t, { clock, directory, settings });
+    if (age === 0) {
+      await broker.log.createTopic('t');
+      const records = batchOf(['a'], { producerId: 5, producerEpoch: 0, baseSequence: 0 });
+      const topicData = [{ name: 't', partitionData: [{ index: 0, records }] }];
+      await client.call(Produce, 9, { acks: -1, timeoutMs: 1000, topicData });
+    }
+    const asked = { topics: [{ name: 't', partitionIndexes: [0] }] };
+    known.push((await client.call(DescribeProducers, 0, asked)).topics[0]!.partitions[0]!.activeProducers.length);
+    await client.close();
+    await broker.close();
+  }
+  assert.deepEqual(known, [1, 1, 0]);
 });
 
 test('a setting that is not there, or cannot be, is refused by name', async (t) => {

@@ -24,7 +24,7 @@ export interface BrokerOptions extends Partial<LogOptions> {
    * container, say. Without a port, the one that is listened on.
    */
   readonly advertised?: { readonly host: string; readonly port?: number };
-  /** Kafka's names. */
+  /** Kafka's names. `producer.id.expiration.ms` is for a log that the broker opens. */
   readonly settings?: Partial<BrokerSettings>;
   /** Hears of what is refused or goes wrong; by default nobody does. */
   readonly onRemark?: (remark: string) => void;
@@ -52,7 +52,7 @@ export class Broker {
   static async start(options: BrokerOptions): Promise<Broker> {
     const settings = settingsWith(options.settings ?? {});
     const say = options.onRemark ?? (() => {});
-    const log = await logOf(options);
+    const log = await logOf(options, settings);
     let server: ProtocolServer | undefined;
     try {
       // The protocol is loaded by those who serve it: who uses the log alone starts faster.
@@ -98,10 +98,14 @@ export class Broker {
   }
 }
 
-async function logOf({ log, directory, ...options }: BrokerOptions): Promise<DirectoryLog> {
+async function logOf({ log, directory, ...options }: BrokerOptions, settings: BrokerSettings): Promise<DirectoryLog> {
   if (log instanceof DirectoryLog) return log;
   if (log !== undefined) throw new LogError('INVALID_CONFIG', 'the log must be one that openLog has given');
   if (directory === undefined)
     throw new LogError('INVALID_CONFIG', 'a broker needs a directory, or a log that is open');
-  return openDirectoryLog({ ...options, directory });
+  return openDirectoryLog({
+    producerIdExpirationMs: settings['producer.id.expiration.ms'],
+    ...options,
+    directory,
+  });
 }

@@ -20,7 +20,7 @@ export interface BrokerSettings {
   readonly 'offsets.retention.minutes': number;
   readonly 'transaction.max.timeout.ms': number;
   readonly 'transactional.id.expiration.ms': number;
-  /** How long an idle producer's sequence numbers are remembered, in ms. */
+  /** How long an idle producer's sequence numbers are remembered, in ms; of a log that is open already, as it was opened. */
   readonly 'producer.id.expiration.ms': number;
   /** The largest request, in bytes. */
   readonly 'socket.request.max.bytes': number;
