@@ -359,9 +359,10 @@ test('a report says, of each split, how far it is, since when, and why it gives 
   await runtime.advance(500);
   task.give('a', 45);
   task.end('c');
+  await runtime.advance(200);
   const [a, b, c] = task.time.report();
-  const split = { idle: false, ended: false, farAhead: false, since: 1000 };
-  assert.deepEqual(a, { ...split, split: 'a', watermark: 39, newest: 50 });
+  const split = { idle: false, ended: false, farAhead: false, since: 1000, idleIn: Infinity };
+  assert.deepEqual(a, { ...split, split: 'a', watermark: 39, newest: 50, idleIn: 4800 });
   assert.deepEqual(b, { ...split, split: 'b', watermark: 689, newest: 700, farAhead: true });
   assert.deepEqual(c, { ...split, split: 'c', watermark: -Infinity, newest: -Infinity, ended: true, since: 0 });
   await runtime.advance('5s');

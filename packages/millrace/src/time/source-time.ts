@@ -141,7 +141,13 @@ export class SourceTime {
   }
 
   report(): readonly SplitTime[] {
-    return this.splits.map((split) => split.report());
+    return this.splits.map((split) => split.report(this.#idleIn(split)));
+  }
+
+  #idleIn(split: SplitWatermark): number {
+    if (this.#held || split.idle || split.over || split.paused) return Infinity;
+    const silent = split.heard ? 0 : this.#ownTime() - split.silence;
+    return Math.max(0, this.#options.settings.idle - silent);
   }
 
   #tell(least: number, idle: boolean): void {

@@ -20,6 +20,8 @@ export interface SplitTime {
   readonly farAhead: boolean;
   /** Wall-clock milliseconds: since when the watermark has been where it is. */
   readonly since: number;
+  /** After this much more silence (ms) it falls idle; Infinity where it cannot, as while it is held. */
+  readonly idleIn: number;
 }
 
 export class SplitWatermark {
@@ -105,8 +107,8 @@ export class SplitWatermark {
     }
   }
 
-  report(): SplitTime {
+  report(idleIn: number): SplitTime {
     const { name, watermark, newest, idle, over, farAhead, since } = this;
-    return { split: name, watermark, newest, idle, ended: over, farAhead, since };
+    return { split: name, watermark, newest, idle, ended: over, farAhead, since, idleIn };
   }
 }
