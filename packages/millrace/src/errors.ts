@@ -105,8 +105,18 @@ export const ERROR_TABLE = {
   },
   MR_TIMER_TIME: {
     retry: false,
-    message: (component: string, timer: string, got: unknown, want: string) =>
-      `'${component}' set timers.${timer} to ${shown(got)}, which is no time: give ${want}`,
+    message: (component: string, timer: string, got: unknown) =>
+      `'${component}' used timers.${timer} with the time ${shown(got)}: give milliseconds since 1970, neither NaN nor infinite`,
+  },
+  MR_STATE_SHAPE: {
+    retry: false,
+    message: (component: string, problems: readonly string[]) =>
+      `the state that '${component}' declares is not the one that was saved, and nothing was touched:${problems.map((problem) => `\n- ${problem}`).join('')}`,
+  },
+  MR_STATE_MIGRATE: {
+    retry: false,
+    message: (component: string, state: string, version: number, key: string, cause: string) =>
+      `'${component}': migrate of state '${state}' could not take over what version ${version} kept for the key ${key}: ${cause}; correct migrate and start again: what was saved is as it was`,
   },
   MR_MISSING_HANDLER: {
     retry: false,

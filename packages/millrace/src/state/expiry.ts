@@ -14,10 +14,19 @@ const NEVER = Number.POSITIVE_INFINITY;
 const UNKNOWN = Number.NEGATIVE_INFINITY;
 const DOMAINS = ['clock', 'event'] as const;
 
+export function spanOf(ttl: Ttl): { readonly domain: TimerDomain; readonly ms: number } {
+  if (typeof ttl !== 'object') return { domain: 'clock', ms: milliseconds(ttl) };
+  return 'event' in ttl
+    ? { domain: 'event', ms: milliseconds(ttl.event) }
+    : { domain: 'clock', ms: milliseconds(ttl.clock) };
+}
+
 export class Expiry {
   readonly #now: () => number;
   /** The clock in this step; NaN until it is asked for. */
   #clock = Number.NaN;
+  #watermark = UNKNOWN;
+  /** Event time in this step. */
   #eventTime = UNKNOWN;
   /** The first watermark: what was written before it counts from it. */
   #began = NEVER;
@@ -32,28 +41,33 @@ export class Expiry {
 
   /** How long the cells of a state live. Called before anything is written. */
   lifetime(ttl: Ttl): Lifetime {
-    const [domain, duration] =
-      typeof ttl !== 'object'
-        ? (['clock', ttl] as const)
-        : 'event' in ttl
-          ? (['event', ttl.event] as const)
-          : (['clock', ttl.clock] as const);
-    const lifetime = new Lifetime(this, domain, milliseconds(duration));
+    const { domain, ms: span } = spanOf(ttl);
+    const lifetime = new Lifetime(this, domain, span);
     const { index, ms } = lifetime;
     this.#width[index] = Math.min(this.#width[index]!, Math.max(1, Math.ceil(ms / 16)));
     return lifetime;
   }
 
-  /** A step begins: the clock stands still while it lasts. */
+  /** A step begins: time stands still while it lasts. */
   refresh(): void {
     this.#clock = Number.NaN;
+    if (this.#watermark > this.#eventTime) this.#eventTime = this.#watermark;
+  }
+
+  /**
+   * A step begins, for an event timer: it is told as of its own time, so that what it finds does not depend on how far the
+   * watermark came at once. Event time does not go back for it.
+   */
+  refreshAt(time: number): void {
+    this.#clock = Number.NaN;
+    if (time > this.#eventTime && time < Number.MAX_VALUE) this.#eventTime = time;
   }
 
   /** The end of the input is no moment at which anything expires. */
   set watermark(time: number) {
     if (time === NEVER) return;
     if (this.#began === NEVER && time !== UNKNOWN) this.#began = time;
-    this.#eventTime = time;
+    this.#watermark = time;
   }
 
   time(index: number): number {
@@ -141,5 +155,9 @@ export class Lifetime {
   /** Something of the entry was written at `written`. */
   schedule(entry: Entry, written: number): void {
     this.#expiry.schedule(entry, this.index, this.end(written));
+  }
+
+  scheduleEnd(entry: Entry, end: number): void {
+    this.#expiry.schedule(entry, this.index, end);
   }
 }

@@ -54,12 +54,12 @@ export class Step {
     this.expiry.refresh();
   }
 
-  /** Begins a step for a key that has something already. */
+  /** Begins a step for a key that has something already, and is written to. */
   enterEntry(entry: Entry): void {
     this.#key = entry.key;
     this.#entry = entry;
     this.#looked = true;
-    this.expiry.refresh();
+    this.changes.touch(entry);
   }
 
   /** Until the next `enter` there is no key: a handle that was kept finds nothing to change. */
@@ -130,8 +130,10 @@ export class Step {
 
   #make(): Entry {
     const key = this.#key!;
-    this.#entry = this.add(this.#id(key), key);
-    return this.#entry;
+    const entry = this.add(this.#id(key), key);
+    this.changes.born(entry);
+    this.#entry = entry;
+    return entry;
   }
 
   #id(key: Key): CanonicalKey {

@@ -31,11 +31,8 @@ export class TimerHandle implements Timer, Undoer {
   }
 
   set(time: number): void {
-    const last = this.domain === 'event' ? Number.POSITIVE_INFINITY : Number.MAX_VALUE;
-    if (!(typeof time === 'number' && time >= -Number.MAX_VALUE && time <= last)) {
-      const end = this.domain === 'event' ? ', or Infinity for the end of the input' : '';
-      const want = `milliseconds since 1970${end}`;
-      throw new MillraceError('MR_TIMER_TIME', [this.#step.component, this.name, time, want]);
+    if (!Number.isFinite(time)) {
+      throw new MillraceError('MR_TIMER_TIME', [this.#step.component, this.name, time]);
     }
     const there = this.#step.seen(this.#what);
     if (there !== undefined && this.#find(there, time) !== undefined) return;
@@ -64,6 +61,12 @@ export class TimerHandle implements Timer, Undoer {
     timer.link();
     this.#crowded.get(timer.entry)?.set(timer.time, timer);
     this.queue.add(timer);
+  }
+
+  /** Its key is replaced by another. */
+  forget(timer: PendingTimer): void {
+    if (timer.live) this.queue.remove(timer);
+    this.#crowded.delete(timer.entry);
   }
 
   undo({ kind, part }: Before): void {

@@ -12,6 +12,7 @@ const SLACK = 64;
 export class TimerQueue {
   /** The time of the earliest timer; Infinity if none. */
   next = Number.POSITIVE_INFINITY;
+  size = 0;
   /** A time that has one timer has no bucket. */
   readonly #at = new Map<number, PendingTimer | Bucket>();
   /** Each time of `#at`, and maybe others that have gone since. */
@@ -19,6 +20,7 @@ export class TimerQueue {
 
   add(timer: PendingTimer): void {
     timer.live = true;
+    this.size++;
     const { time } = timer;
     const there = this.#at.get(time);
     if (there === undefined) {
@@ -31,9 +33,16 @@ export class TimerQueue {
 
   remove(timer: PendingTimer): void {
     timer.live = false;
+    this.size--;
     const there = this.#at.get(timer.time);
     if (there === timer) this.#gone(timer.time);
     else if (there instanceof Bucket && there.remove() === 0) this.#gone(timer.time);
+  }
+
+  /** The earliest timer. */
+  get first(): PendingTimer | undefined {
+    const there = this.#at.get(this.next);
+    return there instanceof Bucket ? there.first : there;
   }
 
   /** Removes the earliest timer, and gives it. */
@@ -41,6 +50,7 @@ export class TimerQueue {
     const time = this.next;
     const there = this.#at.get(time);
     if (there === undefined) return undefined;
+    this.size--;
     if (!(there instanceof Bucket)) {
       there.live = false;
       this.#gone(time);
@@ -78,7 +88,7 @@ class Bucket {
     this.live++;
     const timers = this.#timers;
     const last = timers.at(-1);
-    if (last === undefined || last.order < timer.order) timers.push(timer);
+    if (last === undefined || (last !== timer && last.order <= timer.order)) timers.push(timer);
     else this.#insert(timer);
   }
 
@@ -91,7 +101,8 @@ class Bucket {
       if (timers[middle]!.order < timer.order) low = middle + 1;
       else high = middle;
     }
-    if (timers[low] === timer) return; // it was dead, and had not been cleaned away
+    // It was dead, and may not have been cleaned away; stores that became one may have had timers of the same order.
+    for (let i = low; timers[i]?.order === timer.order; i++) if (timers[i] === timer) return;
     if (low === this.#head && low > 0) timers[--this.#head] = timer;
     else timers.splice(low, 0, timer);
   }
@@ -106,14 +117,20 @@ class Bucket {
     return this.live;
   }
 
-  take(): PendingTimer {
+  /** Those in front that are dead go. */
+  get first(): PendingTimer {
     const timers = this.#timers;
     let first = timers[this.#head]!;
     while (!first.live) {
       timers[this.#head++] = undefined;
       first = timers[this.#head]!;
     }
-    timers[this.#head++] = undefined;
+    return first;
+  }
+
+  take(): PendingTimer {
+    const { first } = this;
+    this.#timers[this.#head++] = undefined;
     this.live--;
     return first;
   }

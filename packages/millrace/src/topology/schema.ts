@@ -36,10 +36,17 @@ function issueText(issue: Issue): string {
   return path === '' ? issue.message : `${path}: ${issue.message}`;
 }
 
-interface JsonSchema {
-  readonly type?: string;
-  readonly properties?: object;
-  readonly additionalProperties?: unknown;
+/** The parts of JSON Schema that say what a value looks like; limits and descriptions do not. */
+export interface JsonSchema {
+  readonly type?: string | readonly string[];
+  readonly properties?: { readonly [name: string]: JsonSchema };
+  readonly required?: readonly string[];
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema | boolean;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
 }
 interface JsonSchemaOptions {
   readonly target: 'draft-2020-12';
@@ -47,20 +54,25 @@ interface JsonSchemaOptions {
 }
 
 /**
- * The names of the fields that the schema's values have, where the schema can tell: validators that implement
- * Standard JSON Schema (zod ≥ 4.2) can. Undefined, so that the compiler checks alone, for `type<T>()`, for values that
- * are not plain objects or may have further fields, and for types that JSON Schema has no word for.
+ * What the schema says of its values, where it can: validators that implement Standard JSON Schema (zod ≥ 4.2) can.
+ * Undefined for `type<T>()`, and for types that JSON Schema has no word for.
  */
-export function fieldsOf(schema: Schema<unknown>): readonly string[] | undefined {
+export function jsonSchemaOf(schema: Schema<unknown>): JsonSchema | undefined {
   const { jsonSchema } = schema['~standard'] as { jsonSchema?: { output(options: JsonSchemaOptions): unknown } };
   if (jsonSchema === undefined) return undefined;
-  let shape: JsonSchema;
   try {
     // Without this zod throws for an object that has a date, a bigint or a transformed field.
-    shape = jsonSchema.output({ target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } }) as JsonSchema;
+    return jsonSchema.output({ target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } }) as JsonSchema;
   } catch {
     return undefined; // The interface says: throws when the type cannot be represented.
   }
-  const { type, properties, additionalProperties = false } = shape;
+}
+
+/**
+ * The names of the fields that the schema's values have, where the schema can tell. Undefined, so that the compiler checks
+ * alone, also for values that are not plain objects or may have further fields.
+ */
+export function fieldsOf(schema: Schema<unknown>): readonly string[] | undefined {
+  const { type, properties, additionalProperties = false } = jsonSchemaOf(schema) ?? {};
   return type === 'object' && properties && additionalProperties === false ? Object.keys(properties) : undefined;
 }

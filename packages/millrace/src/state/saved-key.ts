@@ -1,0 +1,74 @@
+/** What a snapshot has of one key, as bytes and back. */
+import { structured, unfaithful } from '../codec/structured.ts';
+import { MillraceError, messageOf } from '../errors.ts';
+import type { Key } from '../topology/key.ts';
+import type { Cells, Kept } from './cells.ts';
+import type { Entry } from './entry.ts';
+
+export interface SavedKey {
+  readonly group: number;
+  readonly key: Key;
+  /** Undefined: the key is gone. */
+  readonly data: Uint8Array | undefined;
+}
+
+export interface SavedContent {
+  /** By the order of the shapes. */
+  readonly cells: readonly (Kept | undefined)[];
+  /** For each timer the number of its declaration, its time, and its order. */
+  readonly timers: readonly number[];
+}
+
+/** What of a store its keys are saved with. */
+export interface Declared {
+  readonly component: string;
+  readonly cells: readonly Cells[];
+  readonly timerNames: readonly string[];
+}
+
+/** A key that holds nothing any more, because it has expired, is gone. */
+export function saveKey(entry: Entry, declared: Declared): SavedKey {
+  const { group, key } = entry;
+  const { cells, timers } = contentOf(entry, declared);
+  const isGone = timers.length === 0 && cells.every((kept) => kept === undefined);
+  return { group, key, data: isGone ? undefined : encoded([cells, timers], key, declared) };
+}
+
+export function contentOf(entry: Entry, { cells, timerNames }: Declared): SavedContent {
+  const kept = cells.map((kind) => {
+    const cell = entry.cells[kind.index];
+    return cell === undefined ? undefined : kind.save(cell);
+  });
+  const timers: number[] = [];
+  for (let timer = entry.timers; timer !== undefined; timer = timer.next) {
+    timers.push(timerNames.indexOf(timer.name), timer.time, timer.order);
+  }
+  return { cells: kept, timers };
+}
+
+export function contentFrom(data: Uint8Array): SavedContent {
+  const [cells, timers] = structured.decode(data) as [SavedContent['cells'], SavedContent['timers']];
+  return { cells, timers };
+}
+
+type Content = readonly [SavedContent['cells'], SavedContent['timers']];
+
+function encoded(content: Content, key: Key, { component, cells }: Declared): Uint8Array {
+  try {
+    return structured.encode(content);
+  } catch (error) {
+    for (const [i, kept] of content[0].entries()) {
+      const found = kept && unfaithful(kept[0]);
+      if (found) {
+        const where = `${cells[i]!.what} of key ${shownKey(key)}`;
+        throw new MillraceError('MR_STATE_VALUE', [component, where, found.path, found.what], error);
+      }
+    }
+    throw new MillraceError('MR_STATE_VALUE', [component, `key ${shownKey(key)}`, 'a value', messageOf(error)], error);
+  }
+}
+
+export function shownKey(key: Key): string {
+  if (typeof key === 'string') return JSON.stringify(key);
+  return Array.isArray(key) ? `[${key.map(shownKey).join(', ')}]` : String(key);
+}

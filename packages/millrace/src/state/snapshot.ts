@@ -1,0 +1,109 @@
+/**
+ * A snapshot of a store as it was when the snapshot began, taken in slices while steps go on. A key that a step is about to
+ * write to is saved just before, if the snapshot has not come to it, so that nothing is copied that does not change.
+ */
+
+import type { CanonicalKey } from '../topology/key.ts';
+import { KEY_GROUPS } from '../topology/key.ts';
+import type { Changes, Watcher } from './changes.ts';
+import type { Entry } from './entry.ts';
+import type { Declared, SavedKey } from './saved-key.ts';
+import { saveKey } from './saved-key.ts';
+import type { Shapes } from './shape.ts';
+
+export class Snapshot implements Watcher {
+  /** Once for all keys; `restore` needs them. */
+  readonly shapes: Shapes;
+  /** `changes`: only the keys that changed or went since the snapshot before. */
+  readonly what: 'all' | 'changes';
+  readonly #changes: Changes;
+  readonly #declared: Declared;
+  /** What changed before the snapshot began. */
+  readonly #changed: Map<CanonicalKey, Entry> | undefined;
+  /** Below: not written to since the snapshot began. The mark itself: saved, and not written to since. */
+  readonly #mark: number;
+  readonly #groups: Entry[][] = Array.from({ length: KEY_GROUPS }, () => []);
+  /** Saved before the snapshot came to them. */
+  readonly #early: SavedKey[][] = Array.from({ length: KEY_GROUPS }, () => []);
+  readonly #keys: Iterator<SavedKey | undefined>;
+  #failed: { readonly error: unknown } | undefined;
+  #done = false;
+
+  constructor(
+    what: 'all' | 'changes',
+    { shapes, changes, declared }: { readonly shapes: Shapes; readonly changes: Changes; readonly declared: Declared },
+    entries: ReadonlyMap<CanonicalKey, Entry>,
+  ) {
+    this.shapes = shapes;
+    this.#changes = changes;
+    this.#declared = declared;
+    this.#changed = changes.begin();
+    this.what = this.#changed === undefined ? 'all' : what;
+    this.#mark = 2 * changes.epoch;
+    this.#keys = this.#inGroups((this.what === 'all' ? entries : this.#changed!).values());
+    changes.watcher = this;
+  }
+
+  /** All keys were given. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** Goes on by `most` keys, and gives those that are ready: by key group, from 0 up. Not within a step. */
+  advance(most: number): readonly SavedKey[] {
+    const ready: SavedKey[] = [];
+    for (let i = 0; i < most && !this.#done; i++) {
+      if (this.#failed) throw this.#failed.error;
+      const { done, value } = this.#keys.next();
+      if (done) this.#end();
+      else if (value !== undefined) ready.push(value);
+    }
+    return ready;
+  }
+
+  /** It will not be kept: the next one has what this one would have had. */
+  abandon(): void {
+    this.#end();
+    const { dirty } = this.#changes;
+    if (this.#changed === undefined) this.#changes.dirty = undefined;
+    else for (const [id, entry] of this.#changed) if (dirty?.has(id) === false) dirty.set(id, entry);
+  }
+
+  before(entry: Entry): void {
+    if (this.what === 'changes' && this.#changed!.get(entry.id) !== entry) return;
+    try {
+      const saved = saveKey(entry, this.#declared);
+      if (this.#isWanted(saved)) this.#early[entry.group]!.push(saved);
+    } catch (error) {
+      this.#failed ??= { error }; // not the fault of the step that is going on
+    }
+  }
+
+  /** First finds each key's group, then saves the keys; undefined where there is nothing to give yet. */
+  *#inGroups(entries: Iterable<Entry>): Generator<SavedKey | undefined> {
+    for (const entry of entries) {
+      if (entry.mark < this.#mark) this.#groups[entry.group]!.push(entry);
+      yield undefined;
+    }
+    for (let group = 0; group < KEY_GROUPS; group++) {
+      for (const entry of this.#groups[group]!) {
+        if (entry.mark >= this.#mark) continue;
+        entry.mark = this.#mark;
+        const saved = saveKey(entry, this.#declared);
+        yield this.#isWanted(saved) ? saved : undefined;
+      }
+      this.#groups[group] = [];
+      yield* this.#early[group]!;
+      this.#early[group] = [];
+    }
+  }
+
+  #isWanted({ data }: SavedKey): boolean {
+    return data !== undefined || this.what === 'changes';
+  }
+
+  #end(): void {
+    this.#done = true;
+    if (this.#changes.watcher === this) this.#changes.watcher = undefined;
+  }
+}
