@@ -53,6 +53,16 @@ test('a producer to a compacted topic hears which records of its batch have no k
   );
 });
 
+test("the broker's own topics are refused for good, and not as if they might come", async (t) => {
+  const { client } = await startBroker(t);
+  const topicData = ['__consumer_offsets', '__transaction_state'].map((name) => to(0, batchOf(['a']), name));
+  const { responses } = await client.call(Produce, 9, { acks: -1, timeoutMs: 1000, topicData });
+  assert.deepEqual(
+    responses.map(({ partitionResponses }) => partitionResponses[0]!.errorCode),
+    [17, 17],
+  );
+});
+
 test('acks other than all, 1 and 0 are refused', async (t) => {
   const { client, broker } = await startBroker(t);
   await broker.log.createTopic('t');

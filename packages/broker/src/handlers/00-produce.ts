@@ -1,4 +1,5 @@
 import { codeOf, errorNumber, LogError, type LogErrorCode } from '../errors.ts';
+import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from '../log/data-directory.ts';
 import { unknownPartition } from '../log/partition.ts';
 import { codecOf, HEADER_BYTES, isTransactional, producerOf } from '../log/record-batch.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
@@ -20,6 +21,7 @@ type TopicRequest = Request['topicData'][number];
 type PartitionRequest = TopicRequest['partitionData'][number];
 type PartitionResponse = NonNullable<Response['responses'][number]>['partitionResponses'][number];
 
+const INTERNAL: ReadonlySet<string> = new Set([OFFSETS_TOPIC, TRANSACTIONS_TOPIC]);
 const ALL = -1;
 const ZSTD = 4;
 const ZSTD_SINCE = 7;
@@ -81,6 +83,9 @@ function append(
   };
   try {
     const { acks } = request;
+    if (INTERNAL.has(topic.name)) {
+      throw new LogError('INVALID_TOPIC_EXCEPTION', `'${topic.name}' is the broker's own: nobody else writes to it`);
+    }
     const { name, partitions } = topicOf(call.broker.log, { topic: topic.name, topicId: topic.topicId });
     const partition = partitions[index];
     if (partition === undefined) throw unknownPartition(name, index);
