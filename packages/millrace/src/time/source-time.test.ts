@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { SimulatedRuntime } from '../runtime/simulated.ts';
 import { simulatedRuntime } from '../runtime/simulated.ts';
 import type { SpoutTime } from '../topology/event-time.ts';
@@ -371,3 +372,136 @@ test('a report says, of each split, how far it is, since when, and why it gives 
     [true, false, false],
   );
 });
+
+/** What the rules say, found out the slow way: millisecond by millisecond, all splits each time. */
+class Model {
+  readonly splits = [0, 1, 2, 3].map((n) => {
+    return { task: n % 2, newest: -Infinity, silent: 0, idle: false, wasIdle: false, over: false, paused: false };
+  });
+  readonly tasks = [0, 1].map(() => ({ held: false, watermark: -Infinity, idle: false }));
+  readonly #rules: Rules;
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
+  give(n: number, times: readonly number[]): void {
+    const split = this.splits[n]!;
+    split.idle = false;
+    split.silent = 0;
+    this.#settle();
+    split.newest = Math.max(split.newest, ...times);
+    this.#settle();
+  }
+  end(n: number): void {
+    this.splits[n]!.over = true;
+    this.#settle();
+  }
+  pass(ms: number): void {
+    for (let left = ms; left > 0; left--) {
+      for (const split of this.splits) {
+        if (split.idle || split.over || split.paused || this.tasks[split.task]!.held) continue;
+        if (++split.silent === this.#rules.idle) split.idle = split.wasIdle = true;
+      }
+      this.#settle();
+    }
+  }
+  #settle(): void {
+    const watermark = (split: { newest: number }) => split.newest - this.#rules.outOfOrder - 1;
+    const active = this.splits.filter((split) => !split.idle && !split.over);
+    const slowest = Math.min(...active.map(watermark));
+    for (const split of this.splits)
+      split.paused = active.includes(split) && watermark(split) > slowest + (this.#rules.align ?? Infinity);
+    for (const [t, task] of this.tasks.entries()) {
+      const own = active.filter((split) => split.task === t);
+      if (own.length > 0) task.watermark = Math.max(task.watermark, Math.min(...own.map(watermark)));
+      if (own.length > 0) task.idle = false;
+      else if (this.splits.some((split) => split.task === t && split.idle && !split.over)) task.idle = true;
+    }
+  }
+}
+
+interface Rules {
+  readonly idle: number;
+  readonly outOfOrder: number;
+  readonly align?: number;
+}
+type Move =
+  | {
+      readonly kind: 'give';
+      readonly split: number;
+      readonly steps: readonly (readonly [ahead: boolean, by: number])[];
+    }
+  | { readonly kind: 'pass'; readonly ms: number }
+  | { readonly kind: 'end'; readonly split: number }
+  | { readonly kind: 'hold'; readonly task: number; readonly held: boolean };
+
+const split = fc.nat(3);
+const step = fc.tuple(fc.boolean(), fc.nat(40));
+const move: fc.Arbitrary<Move> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('give'), split, steps: fc.array(step, { minLength: 1 }) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('pass'), ms: fc.integer({ min: 1, max: 80 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('hold'), task: fc.nat(1), held: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('end'), split }) },
+);
+const rules: fc.Arbitrary<Rules> = fc.record(
+  { idle: fc.constant(50), outOfOrder: fc.nat(20), align: fc.integer({ min: 1, max: 100 }) },
+  { requiredKeys: ['idle', 'outOfOrder'] },
+);
+
+test('over random records, silence, holds and ends, time is where the rules say, and passes no record within the bound', async () => {
+  await fc.assert(
+    fc.asyncProperty(rules, fc.array(move, { maxLength: 60 }), async (given, moves) => {
+      const runtime = simulatedRuntime({ seed: 1 });
+      const group = new SourceGroup();
+      const tasks = [new Task(runtime, group, ['0', '2'], given), new Task(runtime, group, ['1', '3'], given)];
+      const model = new Model(given);
+      for (const move of moves) {
+        await play(move, given, model, tasks, runtime);
+        for (const [t, task] of tasks.entries()) {
+          const all = task.told.map((told) => Number(told.replace('idle ', '')));
+          assert.ok(
+            all.every((watermark, i) => watermark >= (all[i - 1] ?? -Infinity)),
+            `${all} goes back`,
+          );
+          const { watermark, idle } = model.tasks[t]!;
+          const last = task.told.at(-1) ?? '-Infinity';
+          assert.equal(last, idle ? `idle ${watermark}` : String(watermark), `task ${t} after ${JSON.stringify(move)}`);
+        }
+        for (const [n, { paused, idle, over }] of model.splits.entries()) {
+          const report = tasks[n % 2]!.time.report()[n >> 1]!;
+          assert.equal(report.farAhead, paused, `split ${n} is paused`);
+          if (!over) assert.equal(report.idle, idle, `split ${n} is idle`);
+        }
+      }
+    }),
+    { numRuns: 300, seed: 4 },
+  );
+});
+
+async function play(move: Move, rules: Rules, model: Model, tasks: readonly Task[], runtime: SimulatedRuntime) {
+  if (move.kind === 'pass') {
+    model.pass(move.ms);
+    await runtime.advance(move.ms);
+  } else if (move.kind === 'hold') {
+    model.tasks[move.task]!.held = move.held;
+    tasks[move.task]!.time.hold(move.held);
+  } else {
+    const split = model.splits[move.split]!;
+    const task = tasks[split.task]!;
+    if (split.over) return;
+    if (move.kind === 'end') {
+      model.end(move.split);
+      return task.end(String(move.split));
+    }
+    if (split.paused) return;
+    let newest = split.newest === -Infinity ? 1000 : split.newest;
+    const times = move.steps.map(([ahead, by]) => {
+      const time = ahead ? newest + by : newest - Math.min(by, rules.outOfOrder);
+      newest = Math.max(newest, time);
+      return time;
+    });
+    const told = Number((task.told.at(-1) ?? '-Infinity').replace('idle ', ''));
+    if (!split.wasIdle) for (const time of times) assert.ok(time > told, `${time} comes when time is at ${told}`);
+    model.give(move.split, times);
+    task.give(String(move.split), ...times);
+  }
+}
