@@ -1,6 +1,6 @@
 /**
  * `npm run judges:librdkafka`: librdkafka's own test suite against our broker and, where it can run, against Apache
- * Kafka, in a quarter of an hour or so. `-- NUMBER…` runs only those tests, `-- --logs FOLDER` keeps what each has printed,
+ * Kafka, in half an hour or so. `-- NUMBER…` runs only those tests, `-- --logs FOLDER` keeps what each has printed,
  * `-- --write` writes the outcome of all to the page of docs. It fails when a test fails for no cause that is known.
  */
 import { writeFileSync } from 'node:fs';
@@ -53,7 +53,7 @@ const withJava = whyNoKafka === undefined;
 const chosen = suiteTests().filter(({ number }) => positionals.length === 0 || positionals.includes(number));
 const outcomes = new Map<string, { ours?: Outcome; kafka?: Outcome }>();
 for (const [scenario, settings] of Object.entries(scenarios)) {
-  const tests = chosen.filter((test) => !test.local && test.scenarios.includes(scenario));
+  const tests = chosen.filter((test) => !test.local && !test.manual && test.scenarios.includes(scenario));
   if (tests.length === 0) continue;
   const ours = await startOurs({ settings });
   const kafka = whyNoKafka === undefined ? await startKafka({ settings: { ...settings, ...authorizer } }) : undefined;
@@ -98,12 +98,13 @@ async function againAlone(on: 'ours' | 'kafka', tests: readonly SuiteTest[], sce
   for (const test of tests.filter(({ name }) => outcomes.get(name)?.[on]?.state === 'failed')) {
     if (on === 'ours' && causes[test.name] !== undefined && partsOf(test).length === 0) continue;
     const options = { bootstrap, scenario, withJava, logs: logsOf(on) };
+    const firstTry = outcomes.get(test.name)?.[on]?.why ?? '';
     const whole = partsOf(test).length === 0;
     const tried: [string, Outcome][] = [];
     for (const part of whole ? [undefined] : partsOf(test)) {
       for (const outcome of (await runNumber([test], { ...options, part })).values()) tried.push([part ?? '', outcome]);
     }
-    keep(on, test.name, together(tried));
+    keep(on, test.name, { ...together(tried), firstTry });
   }
 }
 

@@ -31,6 +31,8 @@ export interface SuiteTest {
   readonly name: string;
   /** Talks to librdkafka's built-in mock cluster, or to nobody. */
   readonly local: boolean;
+  /** Started by hand, by who looks at something; judges nothing by itself. */
+  readonly manual: boolean;
   /** Cluster configurations in which it runs; 'default' has topics made when they are asked for. */
   readonly scenarios: readonly string[];
   readonly knownIssue: boolean;
@@ -113,17 +115,17 @@ export function librdkafkaVersion(): string {
   return /MKL_APP_VERSION\s*[:+?]?=\s*"?([\w.-]+)/.exec(config)?.[1] ?? 'unknown';
 }
 
-/** Every test that the suite declares, in its order, but for those that are started by hand. */
+/** Every test that the suite declares, in its order. */
 export function suiteTests(): SuiteTest[] {
   const source = readFileSync(join(suiteFolder, 'test.c'), 'utf8');
   const table = /^struct test tests\[\] = \{([\s\S]*?)^\};/m.exec(source)?.[1] ?? '';
   const tests: SuiteTest[] = [];
   for (const [, name = '', rest = ''] of table.matchAll(/_TEST\(\s*(\w+),([\s\S]*?)\)(?=,\s*(?:_TEST|\/\*|#|\{))/g)) {
-    if (rest.includes('TEST_F_MANUAL')) continue;
     tests.push({
       number: /^\d+/.exec(name)?.[0] ?? name,
       name,
       local: rest.includes('TEST_F_LOCAL') || name.endsWith('_mock'),
+      manual: rest.includes('TEST_F_MANUAL'),
       scenarios: (/\.scenario\s*=\s*"([^"]*)"/.exec(rest)?.[1] ?? 'default').split(','),
       knownIssue: /TEST_F_KNOWN_ISSUE\b/.test(rest),
     });
