@@ -76,6 +76,11 @@ export class Expiry {
     return this.#clock;
   }
 
+  /** The moment that something written at `written` counts from, as far as it is known. */
+  dated(index: number, written: number): number {
+    return index === 1 && written === UNKNOWN && this.#began !== NEVER ? this.#began : written;
+  }
+
   /** From when on something written at `written` is expired. */
   end(index: number, written: number, ms: number): number {
     return (index === 1 && written === UNKNOWN ? this.#began : written) + ms;
@@ -142,6 +147,11 @@ export class Lifetime {
   /** The moment from which on something that was written at `written` is not seen any more. */
   end(written: number): number {
     return this.#expiry.end(this.index, written, this.ms);
+  }
+
+  /** For snapshots: another store does not know what came before it. */
+  dated(written: number): number {
+    return this.#expiry.dated(this.index, written);
   }
 
   expired(written: number): boolean {

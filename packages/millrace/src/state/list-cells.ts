@@ -108,7 +108,7 @@ export class ListCells extends Cells {
     const list = this.swept(cell) as List | undefined;
     if (list === undefined) return undefined;
     const { items, times } = list;
-    return times === undefined ? [items] : [items, times];
+    return times === undefined ? [items] : [items, times.map((written) => this.lifetime!.dated(written))];
   }
 
   load(kept: unknown, written: Written): List | undefined {

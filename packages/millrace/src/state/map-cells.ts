@@ -170,7 +170,7 @@ export class MapCells extends Cells {
     for (const [name, slot] of (cell as Slots).byName) {
       if (this.lifetime?.expired(slot.written)) continue;
       kept.set(name, slot.value);
-      times.push(slot.written);
+      times.push(this.lifetime?.dated(slot.written) ?? 0);
     }
     if (kept.size === 0) return undefined;
     return this.lifetime === undefined ? [kept] : [kept, times];

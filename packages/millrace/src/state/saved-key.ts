@@ -4,13 +4,7 @@ import { MillraceError, messageOf } from '../errors.ts';
 import type { Key } from '../topology/key.ts';
 import type { Cells, Kept } from './cells.ts';
 import type { Entry } from './entry.ts';
-
-export interface SavedKey {
-  readonly group: number;
-  readonly key: Key;
-  /** Undefined: the key is gone. */
-  readonly data: Uint8Array | undefined;
-}
+import type { SavedKey } from './keyed-store.ts';
 
 export interface SavedContent {
   /** By the order of the shapes. */

@@ -7,14 +7,13 @@ import type { CanonicalKey } from '../topology/key.ts';
 import { KEY_GROUPS } from '../topology/key.ts';
 import type { Changes, Watcher } from './changes.ts';
 import type { Entry } from './entry.ts';
-import type { Declared, SavedKey } from './saved-key.ts';
+import type { SavedKey, StateSnapshot } from './keyed-store.ts';
+import type { Declared } from './saved-key.ts';
 import { saveKey } from './saved-key.ts';
 import type { Shapes } from './shape.ts';
 
-export class Snapshot implements Watcher {
-  /** Once for all keys; `restore` needs them. */
+export class Snapshot implements StateSnapshot, Watcher {
   readonly shapes: Shapes;
-  /** `changes`: only the keys that changed or went since the snapshot before. */
   readonly what: 'all' | 'changes';
   readonly #changes: Changes;
   readonly #declared: Declared;
@@ -44,12 +43,10 @@ export class Snapshot implements Watcher {
     changes.watcher = this;
   }
 
-  /** All keys were given. */
   get done(): boolean {
     return this.#done;
   }
 
-  /** Goes on by `most` keys, and gives those that are ready: by key group, from 0 up. Not within a step. */
   advance(most: number): readonly SavedKey[] {
     const ready: SavedKey[] = [];
     for (let i = 0; i < most && !this.#done; i++) {
@@ -61,7 +58,6 @@ export class Snapshot implements Watcher {
     return ready;
   }
 
-  /** It will not be kept: the next one has what this one would have had. */
   abandon(): void {
     this.#end();
     const { dirty } = this.#changes;

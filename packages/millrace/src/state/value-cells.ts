@@ -76,7 +76,7 @@ export class ValueCells extends Cells {
   save(cell: unknown): Kept | undefined {
     if (this.lifetime === undefined) return [cell === UNDEFINED ? undefined : cell];
     const { value, written } = cell as Timed;
-    return this.lifetime.expired(written) ? undefined : [value, written];
+    return this.lifetime.expired(written) ? undefined : [value, this.lifetime.dated(written)];
   }
 
   load(kept: unknown, written: Written): unknown {
