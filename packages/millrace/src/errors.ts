@@ -88,6 +88,11 @@ export const ERROR_TABLE = {
     message: (component: string, option: string, got: unknown, want: string) =>
       `'${component}': ${option} is ${shown(got)}, which is not ${want}`,
   },
+  MR_NOT_FINITE: {
+    retry: false,
+    message: (aggregate: string, got: unknown) =>
+      `${aggregate}(…) was given ${shown(got)}, which is not a finite number: give a number for each value, or filter such values out before the window`,
+  },
   MR_STATE_WITHOUT_KEY: {
     retry: false,
     message: (component: string) =>
@@ -118,6 +123,21 @@ export const ERROR_TABLE = {
     message: (component: string, state: string, version: number, key: string, cause: string) =>
       `'${component}': migrate of state '${state}' could not take over what version ${version} kept for the key ${key}: ${cause}; correct migrate and start again: what was saved is as it was`,
   },
+  MR_NO_EVENT_TIME: {
+    retry: false,
+    message: (component: string, those: readonly string[]) =>
+      `'${component}' does not follow event time: neither it nor anything downstream of it asks for it; these do: ${list(those)}`,
+  },
+  MR_NO_EVENT_TIMERS: {
+    retry: false,
+    message: (component: string, those: readonly string[]) =>
+      `'${component}' has no windows or timers by event time, so none can wait; ask about a time instead, or about one that has: ${list(those)}`,
+  },
+  MR_NO_STATE: {
+    retry: false,
+    message: (component: string, those: readonly string[]) =>
+      `'${component}' keeps no state or timers per key; these do: ${list(those)}`,
+  },
   MR_MISSING_HANDLER: {
     retry: false,
     message: (component: string, input: string, has: readonly string[]) =>
@@ -136,7 +156,7 @@ export const ERROR_TABLE = {
   MR_REJECT_OUTSIDE: {
     retry: false,
     message: (component: string) =>
-      `'${component}' rejected an input outside of execute: reject gives the input that is being executed to the ledger`,
+      `'${component}' rejected an input where there is none: outside of execute, name the value: reject(detail, cause, { value, time })`,
   },
   MR_EMIT_OUTSIDE: {
     retry: false,

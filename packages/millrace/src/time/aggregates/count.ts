@@ -1,0 +1,13 @@
+/** How many values there are. */
+import type { Aggregate } from './aggregate.ts';
+import { builtIn } from './aggregate.ts';
+
+export function count(): Aggregate<unknown, number> {
+  return builtIn<unknown, undefined, number, number>({
+    take: () => undefined,
+    create: () => 0,
+    add: (n) => n + 1,
+    merge: (older, newer) => older + newer,
+    result: (n) => n,
+  });
+}
