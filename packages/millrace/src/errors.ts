@@ -304,6 +304,10 @@ export const ERROR_TABLE = {
     retry: false,
     message: (what: string, time: number, why: string) => `${what} at virtual time ${time} ms: ${why}`,
   },
+  MR_TORTURE: {
+    retry: false,
+    message: (found: readonly string[], others: string) => `${found.join('\n')}${others}`,
+  },
   MR_TOPIC_NAME: {
     retry: false,
     message: (got: string) =>

@@ -13,16 +13,28 @@ export { distinct } from './time/aggregates/distinct.ts';
 export { first, last } from './time/aggregates/ends.ts';
 export { max, min } from './time/aggregates/extremes.ts';
 export { percentiles } from './time/aggregates/percentiles.ts';
+export { rate } from './time/aggregates/rate.ts';
 export { mean, sum } from './time/aggregates/sum.ts';
 export { topK } from './time/aggregates/top-k.ts';
 export { stddev, variance } from './time/aggregates/variance.ts';
+export type { Feature, FeaturesOptions, WithFeatures } from './time/features.ts';
+export { features, over, sinceLast } from './time/features.ts';
 export type { WindowAssigner, WindowTime } from './time/windows/assigners.ts';
 export { countWindow, globalWindow, session, sliding, tumbling } from './time/windows/assigners.ts';
 export type { Aggregates } from './time/windows/columns.ts';
 export type { Timing } from './time/windows/operator.ts';
 export type { Windowed, WindowedOptions } from './time/windows/windowed.ts';
 export { windowed } from './time/windows/windowed.ts';
-export type { AsyncCall, AsyncOrder, Bolt, BoltTask, Lifecycle, ManualTask, Tuple } from './topology/bolt.ts';
+export type {
+  AsyncCall,
+  AsyncOrder,
+  Bolt,
+  BoltTask,
+  Lifecycle,
+  ManualTask,
+  RejectCause,
+  Tuple,
+} from './topology/bolt.ts';
 export { asyncBolt, bolt, flatMap, manualBolt, map } from './topology/bolt.ts';
 export type { Direct, Emit, Emits, EmitsNothing, Handles } from './topology/emits.ts';
 export { direct } from './topology/emits.ts';

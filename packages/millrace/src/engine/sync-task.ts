@@ -7,27 +7,29 @@
  * it goes on. What comes meanwhile waits behind it (law 2).
  */
 import { MillraceError } from '../errors.ts';
-import type { BoltTaskCode } from '../topology/bolt.ts';
+import type { BoltTaskCode, RejectCause } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
 import { Behind } from './behind.ts';
 import type { Port } from './edge.ts';
 import { TimeMerge } from './event-time.ts';
+import type { Wait } from './explanation.ts';
 import type { Metrics, Stopwatch } from './metrics.ts';
 import type { Output } from './output.ts';
 import { byStream } from './output.ts';
 import type { Ran, Waiting } from './retrying.ts';
 import { Retrying } from './retrying.ts';
-import type { EngineTask, Station } from './station.ts';
+import type { EngineTask, Station, TaskTime } from './station.ts';
 import { Ticker } from './ticker.ts';
 import { TimedState } from './timed-state.ts';
 import type { Fired } from './timer-loop.ts';
 
 type Execute = (value: unknown, time: number, key: Key | undefined) => unknown;
 
-/** What a bolt rejected in the step that runs. */
-interface RejectedInput {
+/** What a bolt rejected in the step that runs: its input, or a value that it had kept. */
+interface RejectedValue {
   readonly detail: string;
-  readonly cause: 'late' | 'dropped';
+  readonly cause: RejectCause;
+  readonly of: { readonly value: unknown; readonly time: number } | undefined;
 }
 
 export class SyncTask implements EngineTask {
@@ -42,7 +44,7 @@ export class SyncTask implements EngineTask {
   #alone = false;
   /** The event time that `emit` takes where none is given: that of the input being executed. */
   #time = 0;
-  #rejected: RejectedInput[] | undefined;
+  #rejected: RejectedValue[] | undefined;
   /** How far event time has come for the bolt: its inputs may have come further while it is busy. */
   #watermark = -Infinity;
   /** A watermark is being worked on. */
@@ -100,7 +102,8 @@ export class SyncTask implements EngineTask {
       state: this.#state?.keyed.handles ?? {},
       timers: this.#state?.keyed.timers ?? {},
       watermark: () => this.#watermark,
-      reject: (detail: string, cause: 'late' | 'dropped' = 'dropped') => this.#reject({ detail, cause }),
+      reject: (detail: string, cause: RejectCause = 'dropped', of?: RejectedValue['of']) =>
+        this.#reject({ detail, cause, of }),
     };
   }
 
@@ -112,6 +115,14 @@ export class SyncTask implements EngineTask {
       throw new MillraceError('MR_MISSING_HANDLER', [this.#station.id, input ?? '(unnamed)', Object.keys(execute)]);
     }
     return new SyncPort(this, input, handler as Execute);
+  }
+
+  /** Before the first input, once what was kept is restored: event time goes on from here (law 7). */
+  resume(watermark: number): void {
+    this.eventTime.watermark = watermark;
+    this.#watermark = watermark;
+    if (Number.isFinite(watermark)) this.#lastTime = watermark;
+    this.#state?.resume(watermark);
   }
 
   async open(): Promise<void> {
@@ -126,6 +137,12 @@ export class SyncTask implements EngineTask {
   /** Nothing waits in front of this task that an input would overtake. */
   get isFree(): boolean {
     return this.behind.length === 0 && this.mayRun();
+  }
+  timeReport(): TaskTime {
+    const waits: Wait[] = [];
+    if (this.retrying.waiting > 0) waits.push({ kind: 'retries', inputs: this.retrying.waiting });
+    if (this.#state?.telling) waits.push({ kind: 'timers', failures: this.#state.failures });
+    return { watermark: this.#watermark, waits, state: this.#state?.keyed };
   }
   flush(): void {
     this.#ticker?.stop();
@@ -194,7 +211,7 @@ export class SyncTask implements EngineTask {
     }
     this.metrics.acked++;
     this.#commit();
-    if (this.#rejected !== undefined) this.#loseRejected(port, value, time);
+    if (this.#rejected !== undefined) this.#loseRejected({ port, value, time });
     if (this.#state !== undefined) this.#state.stepped();
   }
 
@@ -210,7 +227,7 @@ export class SyncTask implements EngineTask {
     }
     this.metrics.acked++;
     this.#commit();
-    if (this.#rejected !== undefined) this.#loseRejected(input.port, input.value, input.time);
+    if (this.#rejected !== undefined) this.#loseRejected(input);
     if (this.#state !== undefined) this.#state.stepped();
     return 'done';
   }
@@ -267,22 +284,27 @@ export class SyncTask implements EngineTask {
       this.#alone = false;
     }
     this.#commit();
+    if (this.#rejected !== undefined) this.#loseRejected(undefined);
     this.#state!.stepped();
   }
 
-  #reject(rejected: RejectedInput): void {
-    if (!this.#executing || this.#alone) throw new MillraceError('MR_REJECT_OUTSIDE', [this.#station.id]);
+  #reject(rejected: RejectedValue): void {
+    if (!this.#executing || (this.#alone && rejected.of === undefined))
+      throw new MillraceError('MR_REJECT_OUTSIDE', [this.#station.id]);
     this.#rejected ??= [];
     this.#rejected.push(rejected);
   }
 
-  #loseRejected(port: SyncPort, value: unknown, time: number): void {
+  /** `input`: the one that the step was about, if it was about one. */
+  #loseRejected(input: { readonly port: SyncPort; readonly value: unknown; readonly time: number } | undefined): void {
     const { worker } = this.#station;
     const { metrics } = this;
     const rejected = this.#rejected!;
     this.#rejected = undefined;
-    for (const { detail, cause } of rejected)
-      worker.lose({ metrics, input: port.input, cause, detail, value, time }, worker.anchor);
+    for (const { detail, cause, of } of rejected) {
+      const { value, time } = of ?? input!;
+      worker.lose({ metrics, input: input?.port.input, cause, detail, value, time }, worker.anchor);
+    }
   }
 
   /** A tick, flush or watermark: a step of its own, without a tuple. A bolt grouped by global() has its one key there. */
@@ -296,6 +318,7 @@ export class SyncTask implements EngineTask {
         this.#execute(run, undefined, time, isGlobal ? [] : undefined);
         this.#alone = false;
         this.#commit();
+        if (this.#rejected !== undefined) this.#loseRejected(undefined);
         this.#state?.stepped();
       } catch (thrown) {
         this.#alone = false;

@@ -21,9 +21,14 @@ export interface BoltTask<E, S, T> extends Task {
   readonly timers: Timers<T>;
   /** The task's event time: no record with this time or an earlier one is expected any more. −Infinity at first. */
   watermark(): number;
-  /** Gives the current input to the ledger: it came too late, or is not wanted. It counts as done. */
-  reject(detail: string, cause?: 'late' | 'dropped'): void;
+  /**
+   * Gives the current input to the ledger: it came too late, or is not wanted. It counts as done. `of`: not the current
+   * input, but a value that the bolt had kept; also in a timer, a tick or a flush.
+   */
+  reject(detail: string, cause?: RejectCause, of?: { readonly value: unknown; readonly time: number }): void;
 }
+
+export type RejectCause = 'late' | 'dropped' | 'error';
 
 export interface Lifecycle {
   /** Every tick interval, with the wall-clock time. Never between the emit and the delivery of a tuple. */
