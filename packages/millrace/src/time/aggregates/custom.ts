@@ -14,7 +14,7 @@ export interface CustomAggregate<T, A, R> {
 }
 
 /** An aggregate of your own. Its functions are pure: a step that fails is undone, and what they changed would not be. */
-export function aggregate<T, A, R = A>(definition: CustomAggregate<T, A, R>): Aggregate<T, R> {
+export function aggregate<T, A, R = A>(definition: CustomAggregate<T, A, R>): Aggregate<T, NoInfer<R>> {
   const { create, add, merge, result = (accumulator: A) => accumulator as unknown as R } = definition;
   for (const [name, given] of Object.entries({ create, add, merge, result })) {
     if (typeof given !== 'function') throw new MillraceError('MR_OPTION', ['aggregate', name, given, 'a function']);

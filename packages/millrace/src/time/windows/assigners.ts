@@ -42,7 +42,7 @@ interface GlobalWindow {
 export type WindowAssigner<T = never> = TimeWindows | SessionWindows<T> | CountWindows | GlobalWindow;
 
 /** Windows of one size, one after another: each value is in one. Event or clock time in whole milliseconds. */
-export function tumbling(size: Duration, options: AlignOptions = {}): WindowAssigner<unknown> {
+export function tumbling(size: Duration, options: AlignOptions = {}): TimeWindows {
   const length = span('tumbling', 'size', size);
   return { kind: 'time', size: length, slide: length, ...aligned('tumbling', options) };
 }
@@ -51,7 +51,7 @@ export function tumbling(size: Duration, options: AlignOptions = {}): WindowAssi
  * Windows of one size of which one starts every `slide`: each value is in about size ÷ slide of them, and is added once
  * nevertheless. A slide longer than the size is refused, because values between two windows would be in none.
  */
-export function sliding(size: Duration, slide: Duration, options: AlignOptions = {}): WindowAssigner<unknown> {
+export function sliding(size: Duration, slide: Duration, options: AlignOptions = {}): TimeWindows {
   const length = span('sliding', 'size', size);
   const step = span('sliding', 'slide', slide);
   if (step > length) {
@@ -65,7 +65,7 @@ export function sliding(size: Duration, slide: Duration, options: AlignOptions =
  * Flink, a value that comes exactly `gap` after the last one is still in it. A value that is nearer than that to two
  * sessions makes them one. The gap may be a function of the value.
  */
-export function session<T>(gap: Duration | ((value: T) => Duration), options: ByOption = {}): WindowAssigner<T> {
+export function session<T>(gap: Duration | ((value: T) => Duration), options: ByOption = {}): SessionWindows<T> {
   const by = timeOf('session', options);
   if (typeof gap === 'function') return { kind: 'session', gap: (value) => span('session', 'gap', gap(value)), by };
   const fixed = span('session', 'gap', gap);
@@ -77,14 +77,14 @@ export function session<T>(gap: Duration | ((value: T) => Duration), options: By
  * that each value is in one). With a shorter slide the first windows hold fewer, as in Flink. What is in no full window
  * when the input ends does not come out.
  */
-export function countWindow(size: number, slide: number = size): WindowAssigner<unknown> {
+export function countWindow(size: number, slide: number = size): CountWindows {
   checkCount('countWindow', 'size', size);
   checkCount('countWindow', 'slide', slide, size);
   return { kind: 'count', size, slide };
 }
 
 /** One window of all values of a key. It gives early results, if asked for, and its last one when the input ends. */
-export function globalWindow(): WindowAssigner<unknown> {
+export function globalWindow(): GlobalWindow {
   return { kind: 'global' };
 }
 

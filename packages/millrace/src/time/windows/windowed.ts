@@ -56,7 +56,7 @@ type Outputs<T, R, L extends boolean> = true extends L
  */
 export function windowed<T, const A extends Aggregates<T>, K extends Key = Key, const L extends boolean = false>(
   assigner: WindowAssigner<T>,
-  aggregates: A & Reserved<A>,
+  aggregates: A & Aggregates<T> & Reserved<A>,
   options: WindowedOptions<L> = {},
 ): Bolt<
   (value: T, time: number, key: K) => void,
