@@ -17,7 +17,7 @@ import { Room } from './gate.ts';
 import type { Epoch } from './held-watermarks.ts';
 import { HeldWatermarks } from './held-watermarks.ts';
 import type { Output } from './output.ts';
-import type { EngineTask, Station } from './station.ts';
+import type { EngineTask, Station, TaskTime } from './station.ts';
 import type { Anchor } from './tree.ts';
 
 type AsyncCode = Extract<BoltCode, { readonly kind: 'async' }>;
@@ -71,6 +71,10 @@ export class AsyncTask implements EngineTask {
   }
   get queued(): number {
     return this.#room.used;
+  }
+  timeReport(): TaskTime {
+    const { watermark, inFront } = this.#watermarks;
+    return { watermark, waits: inFront > 0 ? [{ kind: 'calls', inputs: inFront }] : [], state: undefined };
   }
   flush(): void {}
   async close(now: boolean): Promise<void> {

@@ -8,10 +8,11 @@ import type { Key } from '../topology/key.ts';
 import { Behind } from './behind.ts';
 import type { Port } from './edge.ts';
 import { TimeMerge } from './event-time.ts';
+import type { Wait } from './explanation.ts';
 import type { Output } from './output.ts';
 import type { Ran, Waiting } from './retrying.ts';
 import { Retrying } from './retrying.ts';
-import type { EngineTask, Station } from './station.ts';
+import type { EngineTask, Station, TaskTime } from './station.ts';
 
 /** Values pulled between two looks at the clock, and how long (ms) a generator may keep the thread. */
 const PULLS = 128;
@@ -52,6 +53,8 @@ export class FlatMapTask implements EngineTask {
     else this.#behind.pushWatermark(watermark, idle);
   });
   #suspended = false;
+  /** Given on last. */
+  #watermark = -Infinity;
 
   constructor(station: Station, index: number, code: FlatMapCode) {
     this.#station = station;
@@ -77,6 +80,12 @@ export class FlatMapTask implements EngineTask {
   get queued(): number {
     return this.#retrying.waiting + this.#behind.length;
   }
+  timeReport(): TaskTime {
+    const waits: Wait[] = [];
+    if (this.#suspended) waits.push({ kind: 'generator' });
+    else if (this.#retrying.waiting > 0) waits.push({ kind: 'retries', inputs: this.#retrying.waiting });
+    return { watermark: this.#watermark, waits, state: undefined };
+  }
   flush(): void {}
   async close(): Promise<void> {}
 
@@ -96,6 +105,7 @@ export class FlatMapTask implements EngineTask {
     this.#run({ port, value, time, key }, undefined);
   }
   move(watermark: number, idle: boolean): void {
+    this.#watermark = watermark;
     this.#output.advance(watermark, idle);
   }
 

@@ -14,6 +14,8 @@ export class Gate {
   readonly #timers: Timers;
   readonly #upstream = new Set<Gate>();
   #full = 0;
+  /** Queues of this component that are at their bound. */
+  #own = 0;
   readonly #waiting = new Fifo<() => void>();
   #calling = false;
   readonly #always: (() => void)[] = [];
@@ -34,11 +36,18 @@ export class Gate {
   }
 
   full(): void {
+    this.#own++;
     for (const gate of this.#upstream) gate.#full++;
   }
 
   roomAgain(): void {
+    this.#own--;
     for (const gate of this.#upstream) gate.#open();
+  }
+
+  /** Whether a full queue of this component is a reason for that gate to be closed. */
+  closes(gate: Gate): boolean {
+    return this.#own > 0 && this.#upstream.has(gate);
   }
 
   /** Calls back once, when the gate is open and its turn has come; those who came first are first. */

@@ -13,6 +13,8 @@ export interface Epoch {
 }
 
 export class HeldWatermarks {
+  /** What went on last. */
+  watermark = -Infinity;
   readonly #forward: (watermark: number, idle: boolean) => void;
   /** All epochs before the last one, oldest first. */
   readonly #closed = new Fifo<Epoch>();
@@ -21,12 +23,20 @@ export class HeldWatermarks {
   #last: Epoch = { open: 0, end: undefined };
 
   constructor(forward: (watermark: number, idle: boolean) => void) {
-    this.#forward = forward;
+    this.#forward = (watermark, idle) => {
+      this.watermark = watermark;
+      forward(watermark, idle);
+    };
   }
 
   /** The oldest epoch: what belongs to a later one has a watermark in front of it. */
   get first(): Epoch {
     return this.#closed.first ?? this.#last;
+  }
+
+  /** Inputs that the next watermark waits for; 0 if none waits. */
+  get inFront(): number {
+    return this.#closed.first?.open ?? 0;
   }
 
   arrived(): Epoch {

@@ -5,7 +5,7 @@
  */
 import { shown } from '../codec/shown.ts';
 import { MillraceError } from '../errors.ts';
-import type { SourceTime } from '../time/source-time.ts';
+import type { SourceTime, ToldTime } from '../time/source-time.ts';
 import type { SplitTime } from '../time/split-watermark.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
@@ -131,6 +131,9 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
 
   times(): readonly SplitTime[] {
     return this.#time?.report() ?? [];
+  }
+  get told(): ToldTime | undefined {
+    return this.#time?.told;
   }
   endTime(): void {
     this.#time?.end();

@@ -17,7 +17,7 @@ import type { Epoch } from './held-watermarks.ts';
 import { HeldWatermarks } from './held-watermarks.ts';
 import type { Output } from './output.ts';
 import { byStream } from './output.ts';
-import type { EngineTask, Station } from './station.ts';
+import type { EngineTask, Station, TaskTime } from './station.ts';
 import { Ticker } from './ticker.ts';
 import type { Anchor } from './tree.ts';
 import { anchorOf } from './tree.ts';
@@ -129,6 +129,10 @@ export class ManualTask implements EngineTask {
   }
   get queued(): number {
     return this.#room.used;
+  }
+  timeReport(): TaskTime {
+    const { watermark, inFront } = this.#watermarks;
+    return { watermark, waits: inFront > 0 ? [{ kind: 'held', inputs: inFront }] : [], state: undefined };
   }
   flush(): void {
     this.#ticker?.stop();

@@ -5,7 +5,7 @@
  */
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Origin } from '../ledger/ledger.ts';
-import type { SourceTime } from '../time/source-time.ts';
+import type { SourceTime, ToldTime } from '../time/source-time.ts';
 import type { SplitTime, SplitWatermark } from '../time/split-watermark.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { MessageId, QueueReader, Rejected, SpoutCode } from '../topology/spout.ts';
@@ -127,6 +127,9 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
 
   times(): readonly SplitTime[] {
     return this.#time?.report() ?? [];
+  }
+  get told(): ToldTime | undefined {
+    return this.#time?.told;
   }
   endTime(): void {
     this.#time?.end();

@@ -1,4 +1,7 @@
 /** What a started topology can be asked and told. The command line, the control socket and the console stand on this. */
+import type { KeyContent } from '../state/keyed-store.ts';
+import type { Key } from '../topology/key.ts';
+import type { ComponentEventTime, Explanation, Moment } from './explanation.ts';
 
 export type TopologyState = 'active' | 'inactive' | 'draining' | 'completed' | 'stopped' | 'killed' | 'failed';
 
@@ -43,6 +46,14 @@ export interface ComponentMetrics {
   readonly queued: number;
   /** Spouts: tuples neither acked nor failed yet. */
   readonly pending: number;
+  /** Event time of its task that is furthest behind. Missing where nothing asks for event time. */
+  readonly watermark?: Moment;
+  /** Milliseconds that the clock is ahead of the watermark. Missing where that is no time. */
+  readonly lag?: number;
+  /** Timers that are set, by event time and by the clock, windows included. Missing where none is declared. */
+  readonly timers?: number;
+  /** Keys with state or timers. Missing where neither is declared. */
+  readonly keys?: number;
 }
 
 export interface TopologyMetrics {
@@ -52,10 +63,24 @@ export interface TopologyMetrics {
   readonly components: readonly ComponentMetrics[];
 }
 
+/** What to explain: the timer of a key, a time (ms since 1970), or by default the earliest timer. */
+export interface Asked {
+  readonly time?: number;
+  readonly key?: Key;
+}
+
 export interface Running {
   readonly name: string;
   readonly state: TopologyState;
   metrics(): TopologyMetrics;
+  /** Why a window or an event timer of a component has not fired, who holds it, and what would let it go. */
+  explain(component: string, asked?: Asked): Explanation;
+  /** How far event time has come, of each component that follows it. */
+  eventTime(): readonly ComponentEventTime[];
+  /** What a component keeps for a key, as plain data; undefined if nothing is kept. */
+  readState(component: string, key: Key): KeyContent | undefined;
+  /** Keys that have something, `most` of them at most, in the order in which they came. */
+  stateKeys(component: string, most: number): readonly Key[];
   /** Spouts go on, or stop giving; what is inside flows on. */
   activate(): void;
   deactivate(): void;

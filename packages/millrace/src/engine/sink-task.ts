@@ -48,6 +48,7 @@ export class SinkTask implements EngineTask, Port {
   port(): Port {
     return this;
   }
+  timeReport(): undefined {}
   async open(): Promise<void> {
     const opened = this.#sink.open(this.#station.taskContext(this.#index, this.#firstId));
     this.#writer = (opened instanceof Promise ? await opened : opened) as SinkWriter<unknown>;

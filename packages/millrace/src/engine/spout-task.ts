@@ -1,4 +1,5 @@
 /** What the loop asks of a spout's task, whichever kind it is. */
+import type { ToldTime } from '../time/source-time.ts';
 import type { SplitTime } from '../time/split-watermark.ts';
 import type { Output } from './output.ts';
 
@@ -15,6 +16,8 @@ export interface SpoutTask {
   readonly queued: number;
   /** Event time of its splits; nothing where nobody downstream asks for event time. */
   times(): readonly SplitTime[];
+  /** What it has told of event time, all splits together; undefined as above. */
+  readonly told: ToldTime | undefined;
   /** No record will come any more: event time goes to its end. Done without being asked once its source has ended. */
   endTime(): void;
   activate(): void;

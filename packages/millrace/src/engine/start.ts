@@ -1,12 +1,17 @@
 /** Starts a topology on this worker and follows it to its end: active, draining, and completed, stopped, killed or failed. */
 import type { MillraceError } from '../errors.ts';
+import type { KeyContent } from '../state/keyed-store.ts';
+import type { Key } from '../topology/key.ts';
 import type { Built } from '../topology/topology.ts';
 import { assemble, edgeTo, findSplits } from './assemble.ts';
 import type { EngineOptions } from './engine-options.ts';
+import { Explainer } from './explainer.ts';
+import type { ComponentEventTime, Explanation } from './explanation.ts';
 import { Loop } from './loop.ts';
 import { StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
-import type { Running, TopologyMetrics, TopologyState } from './running.ts';
+import type { Asked, Running, TopologyMetrics, TopologyState } from './running.ts';
+import { Standstill } from './standstill.ts';
 import type { EngineTask, Station } from './station.ts';
 import { ReplayRoot } from './tree.ts';
 import { Worker } from './worker.ts';
@@ -31,6 +36,7 @@ class RunningTopology implements Running {
   readonly #options: EngineOptions;
   readonly #startedAt: number;
   #stations: readonly Station[] = [];
+  #explainer!: Explainer;
   #loop: Loop | undefined;
   #state: TopologyState = 'active';
   #ending = false;
@@ -56,6 +62,11 @@ class RunningTopology implements Running {
     try {
       const splits = await findSplits(built, this.#worker);
       this.#stations = assemble(built, this.#worker, splits, () => this.#loop?.wake());
+      this.#explainer = new Explainer(
+        this.#stations,
+        () => this.#options.runtime.clock.now(),
+        () => this.#state === 'inactive',
+      );
       for (const station of [...this.#stations].reverse()) {
         for (const task of [...station.tasks, ...station.spouts]) await task.open();
       }
@@ -72,7 +83,21 @@ class RunningTopology implements Running {
       if (this.#exhausted()) this.#end('completed');
     });
     this.#commitLater();
+    new Standstill(this.#stations, (component) => this.explain(component)).start(() => this.#state === 'active');
     this.#loop.start();
+  }
+
+  explain(component: string, asked?: Asked): Explanation {
+    return this.#explainer.explain(component, asked);
+  }
+  eventTime(): readonly ComponentEventTime[] {
+    return this.#explainer.overview();
+  }
+  readState(component: string, key: Key): KeyContent | undefined {
+    return this.#explainer.readState(component, key);
+  }
+  stateKeys(component: string, most: number): readonly Key[] {
+    return this.#explainer.stateKeys(component, most);
   }
 
   metrics(): TopologyMetrics {

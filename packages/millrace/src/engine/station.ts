@@ -3,6 +3,7 @@
  * task offers to the engine, whatever kind of component it belongs to.
  */
 import { MillraceError, messageOf } from '../errors.ts';
+import type { KeyedStore } from '../state/keyed-store.ts';
 import { SourceGroup } from '../time/source-group.ts';
 import type { SourceTimeOptions } from '../time/source-time.ts';
 import { SourceTime } from '../time/source-time.ts';
@@ -10,6 +11,8 @@ import type { Component } from '../topology/plan.ts';
 import type { Resource, Task } from '../topology/task.ts';
 import type { Port } from './edge.ts';
 import type { TimeMerge } from './event-time.ts';
+import { timeMetrics } from './explainer.ts';
+import type { Wait } from './explanation.ts';
 import { asItIs, deepFreeze } from './freeze.ts';
 import { Gate } from './gate.ts';
 import { Metrics, StreamMetrics } from './metrics.ts';
@@ -19,10 +22,20 @@ import type { SpoutTask } from './spout-task.ts';
 import type { Anchor } from './tree.ts';
 import type { Worker } from './worker.ts';
 
+/** How far event time has come in a task, what its watermark waits for, and what it keeps. */
+export interface TaskTime {
+  /** For its own code, and for those downstream. */
+  readonly watermark: number;
+  readonly waits: readonly Wait[];
+  readonly state: KeyedStore | undefined;
+}
+
 export interface EngineTask {
   readonly outputs: readonly Output[];
   /** How far event time has come here; undefined for sinks, which do not ask. */
   readonly eventTime: TimeMerge | undefined;
+  /** For people who ask why time stands still; undefined for sinks. */
+  timeReport(): TaskTime | undefined;
   /** The port of an input (by name, where the component names its inputs). MR_MISSING_HANDLER if it has no handler. */
   port(input: string | undefined): Port;
   /** Opens what must be open before the first tuple. */
@@ -93,7 +106,9 @@ export class Station {
   snapshot(now: number): ComponentMetrics {
     const { component } = this;
     const endsOnReturn = component.kind === 'bolt' && ['bolt', 'map', 'flatMap'].includes(component.code.kind);
-    return this.metrics.snapshot(now, { queued: this.queued, pending: this.pending }, endsOnReturn);
+    const load = { queued: this.queued, pending: this.pending };
+    const time = timeMetrics(this, this.worker.runtime.clock.now());
+    return { ...this.metrics.snapshot(now, load, endsOnReturn), ...time };
   }
 
   /** The event time of one task of a spout; undefined where nobody downstream asks for it. */

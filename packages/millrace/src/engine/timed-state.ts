@@ -53,6 +53,11 @@ export class TimedState {
     this.#expires = Object.values(state).some(({ options }) => options.ttl !== undefined);
   }
 
+  /** How often the event timer that is to be told has failed. */
+  get failures(): number {
+    return this.#eventTimers?.failures ?? 0;
+  }
+
   /** A step has ended well. */
   stepped(): void {
     if (this.#clockTimers !== undefined || this.#expires) this.#schedule();
@@ -70,6 +75,12 @@ export class TimedState {
     };
     if (this.#eventTimers === undefined) swept();
     else this.#tellEventTimers(swept);
+  }
+
+  /** Before the first step, with what was kept restored: no timer up to `watermark` is left to be told. */
+  resume(watermark: number): void {
+    this.keyed.watermark = watermark;
+    if (this.#clockTimers !== undefined || this.#expires) this.#schedule();
   }
 
   close(): void {

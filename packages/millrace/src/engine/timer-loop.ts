@@ -27,6 +27,7 @@ export class TimerLoop {
   readonly #domain: TimerDomain;
   /** Runs the handler, as the step that the state has begun; throws what it throws, with all of it undone. */
   readonly #tell: (timer: Fired) => void;
+  /** How often the handler of the timer that is to be told has thrown. */
   #attempt = 0;
 
   constructor(station: Station, index: number, state: KeyedState, domain: TimerDomain, tell: (timer: Fired) => void) {
@@ -35,6 +36,10 @@ export class TimerLoop {
     this.#state = state;
     this.#domain = domain;
     this.#tell = tell;
+  }
+
+  get failures(): number {
+    return this.#attempt;
   }
 
   /** Tells all timers up to a time, also those that are set meanwhile; then calls `then`. One run at a time. */

@@ -35,6 +35,11 @@ export interface SourceTimeOptions {
   readonly failed: (thrown: unknown) => void;
 }
 
+export interface ToldTime {
+  readonly watermark: number;
+  readonly idle: boolean;
+}
+
 export class SourceTime {
   readonly splits: readonly SplitWatermark[];
   /** There may be something to tell: `advance` is to be called when downstream has room. */
@@ -89,7 +94,11 @@ export class SourceTime {
     if (paused === split.paused) return;
     split.paused = paused;
     split.silence = this.#ownTime() - split.silence;
-    if (!paused) this.#setTimers();
+    if (paused) return;
+    // It may have been silent for longer than those that the timer was set for.
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+    this.#setTimers();
   }
 
   align(split: SplitWatermark, farAhead: boolean): void {
@@ -138,6 +147,11 @@ export class SourceTime {
     if (settings.align < Infinity) group.align(settings.align);
     group.changed(this);
     this.#tell(Infinity, false);
+  }
+
+  /** What everybody downstream has been told. */
+  get told(): ToldTime {
+    return { watermark: this.#watermark, idle: this.#idle };
   }
 
   report(): readonly SplitTime[] {
