@@ -5,7 +5,7 @@
 import type { Key } from '../../topology/key.ts';
 import type { Accumulators, Columns } from './columns.ts';
 import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask } from './operator.ts';
-import { NEVER, nextMoment, resultOf } from './operator.ts';
+import { END_OF_INPUT, NEVER, nextMoment, resultOf } from './operator.ts';
 
 /** What is kept of a key. */
 export interface GlobalWindow {
@@ -45,7 +45,7 @@ export class GlobalOperator<T> implements WindowOperator<T> {
     // From here on nothing throws.
     const kept = before ?? { accumulators, earliest: time, latest: time, news: true, early: NEVER };
     state.set(kept);
-    if (before === undefined) timers.end.set(Number.POSITIVE_INFINITY);
+    if (before === undefined) timers.end.set(END_OF_INPUT);
     this.#columns.put(accumulators, staged);
     kept.earliest = Math.min(kept.earliest, time);
     kept.latest = Math.max(kept.latest, time);

@@ -10,7 +10,7 @@ import type { Key } from '../../topology/key.ts';
 import type { Accumulators, Columns } from './columns.ts';
 import type { Grid } from './grid.ts';
 import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask } from './operator.ts';
-import { NEVER, nextMoment, resultOf } from './operator.ts';
+import { END_OF_INPUT, NEVER, nextMoment, resultOf } from './operator.ts';
 
 interface Window {
   start: number;
@@ -153,7 +153,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     const { kept: state, timers } = this.#task;
     const kept = before ?? { windows: [], due: NEVER, early: NEVER };
     state.set(kept);
-    if (before === undefined && this.#rules.byClock) timers.end.set(Number.POSITIVE_INFINITY);
+    if (before === undefined && this.#rules.byClock) timers.end.set(END_OF_INPUT);
     let due = NEVER;
     let isEarly = false;
     for (const { at, replaces, window, start, end, staged } of this.#targets) {
@@ -248,7 +248,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     const { kept: state, timers } = this.#task;
     if (kept.due !== NEVER) timers.due.clear(kept.due);
     if (kept.early !== NEVER) timers.early.clear(kept.early);
-    if (this.#rules.byClock) timers.end.clear(Number.POSITIVE_INFINITY);
+    if (this.#rules.byClock) timers.end.clear(END_OF_INPUT);
     state.clear();
   }
 

@@ -9,7 +9,7 @@ import type { Key } from '../../topology/key.ts';
 import type { Accumulators, Columns } from './columns.ts';
 import type { Grid } from './grid.ts';
 import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask } from './operator.ts';
-import { NEVER, nextMoment, resultOf } from './operator.ts';
+import { END_OF_INPUT, NEVER, nextMoment, resultOf } from './operator.ts';
 import { dropFirst, firstFrom, type Pane } from './panes.ts';
 import { Running, RunningByKey } from './running.ts';
 
@@ -80,7 +80,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
   }
 
   #begin(): SlidingWindows {
-    if (this.#rules.byClock) this.#task.timers.end.set(Number.POSITIVE_INFINITY);
+    if (this.#rules.byClock) this.#task.timers.end.set(END_OF_INPUT);
     return { panes: [], shown: Number.NEGATIVE_INFINITY, lateFrom: NEVER, lateTo: -NEVER, due: NEVER, early: NEVER };
   }
 
@@ -204,7 +204,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     const { kept: state, timers } = this.#task;
     if (kept.due !== NEVER) timers.due.clear(kept.due);
     if (kept.early !== NEVER) timers.early.clear(kept.early);
-    if (this.#rules.byClock) timers.end.clear(Number.POSITIVE_INFINITY);
+    if (this.#rules.byClock) timers.end.clear(END_OF_INPUT);
     state.clear();
   }
 
@@ -217,8 +217,9 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     let after = kept.shown;
     for (const { start } of fresh) {
       const from = Math.max(this.#grid.firstEnd(start), after + this.#grid.slide);
-      after = this.#grid.lastEnd(start);
-      this.#sweep(running, kept, from, after, 'early', key, results);
+      const to = this.#grid.lastEnd(start);
+      this.#sweep(running, kept, from, to, 'early', key, results);
+      after = Math.max(after, to);
     }
     for (const result of results) this.#task.emit(result);
     this.#task.kept.set(kept);
