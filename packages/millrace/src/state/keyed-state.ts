@@ -149,7 +149,8 @@ export class KeyedState implements KeyedStore {
   }
 
   snapshot(what: 'all' | 'changes'): Snapshot {
-    const { changes, entries } = this.#step;
+    const { changes, entries, expiry } = this.#step;
+    expiry.refresh();
     if (changes.watcher !== undefined) throw new Error('the last snapshot was neither finished nor abandoned');
     return new Snapshot(what, { shapes: this.#shapes, changes, declared: this.#declared }, entries);
   }
