@@ -2,7 +2,7 @@
  * Event time on its way through the tasks (law 7). A watermark follows the tuples it speaks of: whoever emitted them
  * tells every task that takes them, through that task's inlet, and the task's own event time is the least of what its
  * inlets have been told. It never goes back. An inlet whose source is idle does not hold the others back; when all are
- * idle time stays.
+ * idle, or idle or at their end, time stays. It comes to its end only when all inlets have.
  */
 
 /** Where one output of one task tells another task how far event time has come. */
@@ -51,12 +51,15 @@ export class TimeMerge {
 
   changed(): void {
     let least = Infinity;
-    let idle = true;
+    let [active, idle] = [false, false];
     for (const inlet of this.inlets) {
-      if (inlet.idle) continue;
-      idle = false;
-      if (inlet.watermark < least) least = inlet.watermark;
+      // One that has ended holds nobody, and is no reason either to give up those that are idle.
+      if (inlet.watermark === Infinity) continue;
+      if (inlet.idle) idle = true;
+      else active = true;
+      if (!inlet.idle && inlet.watermark < least) least = inlet.watermark;
     }
+    if (active) idle = false;
     const watermark = idle ? this.watermark : Math.max(this.watermark, least);
     if (watermark === this.watermark && idle === this.idle) return;
     this.watermark = watermark;

@@ -165,6 +165,27 @@ test('a source that has ended takes time to its end while another goes on', asyn
   assert.deepEqual(heard, ['to Infinity']);
 });
 
+test('a source that has ended does not take time to its end while another is only idle', async () => {
+  const [ends, stays] = [new Tap('a'), new Tap('b')];
+  const heard: string[] = [];
+  const t = topology('two', (b) => {
+    const inputs = { x: b.spout('x', ends.spout).global(), y: b.spout('y', stays.spout).global() };
+    b.bolt('out', inputs, hears(heard));
+  });
+  const { runtime } = await startVirtual(t);
+  stays.give('b', 500);
+  await runtime.advance('10s');
+  ends.give('a', 100);
+  await runtime.advance('25s');
+  assert.deepEqual(heard.splice(0), ['500@500', '100@100', 'to 99']);
+  ends.end('a');
+  await runtime.settle();
+  assert.deepEqual(heard, []);
+  stays.give('b', 600);
+  await runtime.settle();
+  assert.deepEqual(heard, ['to 499', '600@600', 'to 599']);
+});
+
 test('a stop does not advance time', async () => {
   const tap = new Tap('a');
   const { runtime, running, settled } = await tapped(tap, {});
@@ -384,7 +405,7 @@ test('where nobody asks for event time no rule is made, and no time is looked at
 });
 
 /** A queue spout that a test drives. */
-function queue(options: SpoutOptions<number> = {}, guarantee: Guarantee = 'at-least-once') {
+function queue(options: SpoutOptions<number>, guarantee: Guarantee = 'at-least-once', ...others: readonly Tap[]) {
   const heard: string[] = [];
   const acked: MessageId[] = [];
   let task!: { emit: (n: number, id?: MessageId, time?: number) => void; end: () => void };
@@ -396,12 +417,11 @@ function queue(options: SpoutOptions<number> = {}, guarantee: Guarantee = 'at-le
     },
   });
   const t = topology('queue', (b) => {
-    const other = b.spout('other', new Tap('ahead').spout, { time: { idle: 1 } });
-    b.bolt('out', { s: b.spout('s', source, options).global(), other: other.global() }, hears(heard));
+    const inputs = others.map((tap, i) => [`x${i}`, b.spout(`x${i}`, tap.spout).global()] as const);
+    b.bolt('out', { ...Object.fromEntries(inputs), s: b.spout('s', source, options).global() }, hears(heard));
   });
   const start = async () => {
     const started = await startVirtual(t, { guarantee });
-    await started.runtime.advance(1);
     return { ...started, task };
   };
   return { heard, acked, start };
@@ -409,15 +429,15 @@ function queue(options: SpoutOptions<number> = {}, guarantee: Guarantee = 'at-le
 
 test('a task of a queue spout is one split: its watermark follows the times that it gives, and ends with it', async () => {
   const { heard, start } = queue({ time: { outOfOrder: 10 } });
-  const { runtime, task } = await start();
+  const { runtime, running, task } = await start();
   task.emit(1, 'x', 100);
   task.emit(2, 'y', 95);
   await runtime.settle();
   task.emit(3);
   await runtime.settle();
-  assert.deepEqual(heard.splice(0), ['1@100', '2@95', 'to 89', '3@1']);
+  assert.deepEqual(heard.splice(0), ['1@100', '2@95', 'to 89', '3@0']);
   task.end();
-  await runtime.settle();
+  await runtime.until(running.done);
   assert.deepEqual(heard, ['to Infinity']);
 });
 
@@ -434,13 +454,51 @@ test('a tuple of a queue without a time goes to the ledger, and is acked when it
   }
 });
 
-test('a queue spout that is idle lets others go on, and is told of before its next tuple', async () => {
-  const { heard, start } = queue({ time: { idle: '10s' } });
+test('a queue spout that is idle lets others go on; its next tuple holds them again', async () => {
+  const tap = new Tap('a');
+  const { heard, start } = queue({ time: { idle: '10s' } }, 'at-least-once', tap);
   const { runtime, task } = await start();
   task.emit(1, 'x', 100);
-  await runtime.advance('10s');
+  tap.give('a', 500);
+  await runtime.advance(9999);
+  assert.deepEqual(heard.splice(0), ['500@500', '1@100', 'to 99']);
+  await runtime.advance(1);
+  assert.deepEqual(heard.splice(0), ['to 499']);
   task.emit(2, 'y', 50);
-  task.emit(3, 'z', 200);
   await runtime.settle();
-  assert.deepEqual(heard, ['1@100', 'to 99', '2@50', '3@200', 'to 199']);
+  tap.give('a', 600);
+  await runtime.settle();
+  assert.deepEqual(heard.splice(0), ['2@50', '600@600']);
+  task.emit(3, 'z', 700);
+  await runtime.settle();
+  assert.deepEqual(heard, ['3@700', 'to 599']);
+});
+
+test('a task of a queue spout that runs ahead of another waits for it', async () => {
+  const emits: ((n: number, id: MessageId, time: number) => void)[] = [];
+  const asked: number[] = [];
+  const source = spout({
+    emits: type<number>(),
+    open: ({ emit, index, wake }) => {
+      emits[index] = (n, id, time) => {
+        emit(n, id, time);
+        wake();
+      };
+      return { nextTuple: () => void asked.push(index) ?? false };
+    },
+  });
+  const t = topology('queues', (b) => {
+    const s = b.spout('s', source, { parallelism: 2, time: { align: 100 } });
+    b.bolt('out', s.global(), hears([]));
+  });
+  const { runtime } = await startVirtual(t);
+  emits[0]!(1, 'x', 1000);
+  await runtime.settle();
+  asked.length = 0;
+  emits[0]!(1, 'y', 1000);
+  await runtime.settle();
+  assert.deepEqual(asked, []);
+  emits[1]!(1, 'z', 950);
+  await runtime.settle();
+  assert.ok(asked.includes(0));
 });
