@@ -206,14 +206,6 @@ describe('sessions', () => {
   });
 });
 
-test('a topic that is said to be compressed with zstd is for versions that know it', async (t) => {
-  const { broker, client } = await startBroker(t);
-  await broker.log.createTopic('t', { config: { 'compression.type': 'zstd' } });
-  const errorOf = async (version: number) =>
-    (await client.call(Fetch, version, fetchOf([asked(0, 0)]))).responses[0]!.partitions[0]!.errorCode;
-  assert.deepEqual([await errorOf(9), await errorOf(10)], [76, 0]);
-});
-
 test('a partition is named by name in old versions and by id in new ones, never by both', async (t) => {
   const { client } = await withTopic(t);
   const { responses } = await client.call(Fetch, 4, fetchOf([asked(0, 0)]));

@@ -10,7 +10,7 @@ import { partitionOf } from './partition-of.ts';
  * Fetch, v4–18: record batches as they stand in the log, from an offset on, with sessions (KIP-227), long poll, and what
  * a read_committed consumer needs to leave out aborted transactions.
  *
- * Batches go out as they were sent, whatever their codec. At least one batch is given however large it is, so that a
+ * Batches go out as they were sent, whatever their codec and the request's version. At least one batch is given however large it is, so that a
  * consumer never gets stuck (KIP-74); and never one that is not durable (law 12).
  *
  * Left out: fetches by replicas, preferred read replicas, and divergence of epochs, none of which one broker has.
@@ -23,7 +23,6 @@ type PartitionResponse = Response['responses'][number]['partitions'][number] & {
 /** Most bytes of records in one response, whatever a client asks for. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const READ_COMMITTED = 1;
-const ZSTD_SINCE = 10;
 const NONE: readonly Uint8Array[] = [];
 
 export const fetchRecords = handler(
@@ -114,9 +113,6 @@ function readOne(one: FetchedPartition, room: number, options: ReadOptions, call
     const partition = partitionOf(call.broker.log, one);
     if (one.currentLeaderEpoch > 0) {
       throw new LogError('UNKNOWN_LEADER_EPOCH', `the only leader epoch is 0; ${one.currentLeaderEpoch} was asked for`);
-    }
-    if (call.version < ZSTD_SINCE && partition.config['compression.type'] === 'zstd') {
-      throw new LogError('UNSUPPORTED_COMPRESSION_TYPE', `zstd is for Fetch from version ${ZSTD_SINCE} on`);
     }
     const { highWatermark, lastStableOffset, start } = partition;
     const most = Math.min(room, one.maxBytes);

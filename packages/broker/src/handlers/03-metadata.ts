@@ -12,6 +12,8 @@ import { topicOf } from './partition-of.ts';
  * is not there is made, if the client and `auto.create.topics.enable` both want it; the answer waits for it.
  * Without an authorizer everybody may do everything, and a client that asks for its authorized operations hears that.
  */
+const TOPIC_IDS_SINCE = 12;
+
 type Request = ReadOf<typeof Metadata.request.shape>;
 type Response = WriteOf<typeof Metadata.response.shape>;
 type TopicResponse = Response['topics'][number];
@@ -29,17 +31,31 @@ export const metadata = handler(
       ...(request.includeClusterAuthorizedOperations ? { clusterAuthorizedOperations: clusterOperations } : {}),
     };
   },
-  (_, errorCode) => ({ throttleTimeMs: 0, brokers: [], topics: [], errorCode }),
+  ({ topics }, errorCode) => ({
+    throttleTimeMs: 0,
+    brokers: [],
+    topics: (topics ?? []).map(({ name, topicId }) => nothingOf(name ?? '', topicId, errorCode)),
+    errorCode,
+  }),
 );
+
+function nothingOf(name: string | null, topicId: string, errorCode: number): TopicResponse {
+  return { errorCode, name, topicId, isInternal: false, partitions: [] };
+}
 
 interface Asked {
   readonly name: string | null;
   readonly topicId: string;
 }
 
-/** All topics when none is named: in v0 by an empty list, later by null. */
+/** All topics when none is named: in v0 by an empty list, later by null. Who is named twice is answered for once. */
 function asked({ topics }: Request, { version, broker }: Call): readonly Asked[] {
-  if (topics !== null && !(version === 0 && topics.length === 0)) return topics;
+  if (topics !== null && !(version === 0 && topics.length === 0)) {
+    if (version < TOPIC_IDS_SINCE && topics.some(({ name, topicId }) => name === null || topicId !== NO_UUID)) {
+      throw new LogError('INVALID_REQUEST', `topics are asked for by their ids from version ${TOPIC_IDS_SINCE} on`);
+    }
+    return [...new Map(topics.map((one) => [one.name ?? one.topicId, one])).values()];
+  }
   return broker.log.catalog.names().map((name) => ({ name, topicId: NO_UUID }));
 }
 
@@ -65,7 +81,7 @@ async function describe({ name, topicId }: Asked, request: Request, { broker }: 
   } catch (error) {
     const code = codeOf(error);
     if (code === 'UNKNOWN_SERVER_ERROR') broker.say(`Metadata of '${name}' failed: ${String(error)}`);
-    return { errorCode: errorNumber(code), name, topicId, isInternal: false, partitions: [] };
+    return nothingOf(name, topicId, errorNumber(code));
   }
 }
 
@@ -77,6 +93,8 @@ async function foundOrMade(
 ): Promise<Topic> {
   if (name === null || topicId !== NO_UUID) return topicOf(log, { topic: '', topicId });
   const makes = allowAutoTopicCreation && settings['auto.create.topics.enable'];
+  // Nobody waits for what no topic can be called.
+  if (!(makes || log.catalog.has(name))) log.catalog.expectCreatable(name, 1, {});
   if (makes && !log.catalog.has(name)) {
     try {
       await log.createTopic(name, { partitions: settings['num.partitions'] });

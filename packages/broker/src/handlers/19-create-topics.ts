@@ -1,9 +1,10 @@
-import { codeOf, errorNumber, LogError } from '../errors.ts';
+import { LogError } from '../errors.ts';
 import type { TopicConfig } from '../log/api.ts';
 import { defaultConfig, parseSetting, settingNames, settingText } from '../log/topic-config.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { CreateTopics } from '../protocol/messages/topics.ts';
 import { type Call, handler } from '../server/handler.ts';
+import { expectOnce, itemError, repeated } from './item-error.ts';
 
 /**
  * CreateTopics, v2–7: makes topics, each on its own; the answer waits until they are durable. There is one broker, so a
@@ -21,10 +22,13 @@ const DEFAULT_SOURCE = 5;
 
 export const createTopics = handler(
   CreateTopics,
-  async ({ topics, validateOnly }, call) => ({
-    throttleTimeMs: 0,
-    topics: await Promise.all(topics.map((one) => create(one, topics, validateOnly, call))),
-  }),
+  async ({ topics, validateOnly }, call) => {
+    const again = repeated(topics.map(({ name }) => name));
+    return {
+      throttleTimeMs: 0,
+      topics: await Promise.all(topics.map((one) => create(one, again, validateOnly, call))),
+    };
+  },
   ({ topics }, errorCode, errorMessage) => ({
     throttleTimeMs: 0,
     topics: topics.map(({ name }) => ({ name, errorCode, errorMessage, configs: [] })),
@@ -33,19 +37,20 @@ export const createTopics = handler(
 
 async function create(
   one: TopicRequest,
-  all: readonly TopicRequest[],
+  again: ReadonlySet<string>,
   validateOnly: boolean,
-  { broker }: Call,
+  call: Call,
 ): Promise<TopicResponse> {
   const { name } = one;
+  const { broker } = call;
   try {
-    if (all.filter((other) => other.name === name).length > 1) {
-      throw new LogError('INVALID_REQUEST', `topic '${name}' is in the request twice`);
-    }
+    expectOnce(again, name, `topic '${name}'`);
     const partitions = partitionsOf(one, broker.nodeId) ?? broker.settings['num.partitions'];
     const set: Partial<TopicConfig> = {};
-    for (const { name: setting, value } of one.configs)
-      if (value !== null) Object.assign(set, parseSetting(setting, value));
+    for (const { name: setting, value } of one.configs) {
+      if (value === null) throw new LogError('INVALID_CONFIG', `topic '${name}': ${setting} has no value`);
+      Object.assign(set, parseSetting(setting, value));
+    }
     const { catalog } = broker.log;
     if (validateOnly) catalog.expectCreatable(name, partitions, set);
     const topic = validateOnly ? undefined : await catalog.create(name, partitions, set);
@@ -66,10 +71,7 @@ async function create(
       })),
     };
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'UNKNOWN_SERVER_ERROR') broker.say(`CreateTopics of '${name}' failed: ${String(error)}`);
-    const errorMessage = error instanceof LogError ? error.message : null;
-    return { name, errorCode: errorNumber(code), errorMessage, configs: [] };
+    return { name, ...itemError(error, call, `CreateTopics of '${name}'`), configs: [] };
   }
 }
 

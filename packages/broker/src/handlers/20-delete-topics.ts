@@ -1,18 +1,22 @@
-import { codeOf, errorNumber, LogError } from '../errors.ts';
+import { LogError } from '../errors.ts';
 import { NO_UUID } from '../protocol/fields.ts';
 import { DeleteTopics } from '../protocol/messages/topics.ts';
 import { type Call, handler } from '../server/handler.ts';
+import { expectOnce, itemError, repeated } from './item-error.ts';
 import { topicOf } from './partition-of.ts';
 
-/** DeleteTopics, v1–6: by name or, from v6 on, by id; the answer waits until that is durable. */
+/** DeleteTopics, v1–6: by name or, from v6 on, by id, each once; the answer waits until that is durable. */
+interface Named {
+  readonly name: string | null;
+  readonly topicId: string;
+}
+
 export const deleteTopics = handler(
   DeleteTopics,
   async ({ topics, topicNames }, call) => {
-    const named = topicNames.map((name) => ({ name, topicId: NO_UUID }));
-    return {
-      throttleTimeMs: 0,
-      responses: await Promise.all([...topics, ...named].map(({ name, topicId }) => remove(name, topicId, call))),
-    };
+    const all = [...topics, ...topicNames.map((name) => ({ name, topicId: NO_UUID }))];
+    const again = repeated(all.map(keyOf));
+    return { throttleTimeMs: 0, responses: await Promise.all(all.map((one) => remove(one, again, call))) };
   },
   ({ topics, topicNames }, errorCode, errorMessage) => ({
     throttleTimeMs: 0,
@@ -20,18 +24,22 @@ export const deleteTopics = handler(
   }),
 );
 
-async function remove(name: string | null, topicId: string, { broker }: Call) {
+function keyOf({ name, topicId }: Named): string {
+  return `${name} ${topicId}`;
+}
+
+async function remove(one: Named, again: ReadonlySet<string>, call: Call) {
+  const { name, topicId } = one;
+  const { broker } = call;
   try {
-    if (name !== null && topicId !== NO_UUID) {
-      throw new LogError('INVALID_REQUEST', `a topic is named either '${name}' or ${topicId}, not both`);
+    expectOnce(again, keyOf(one), `topic '${name ?? topicId}'`);
+    if ((name === null) === (topicId === NO_UUID)) {
+      throw new LogError('INVALID_REQUEST', `a topic has either a name or an id here, not '${name}' and ${topicId}`);
     }
     const topic = topicOf(broker.log, { topic: name ?? '', topicId });
     await broker.log.deleteTopic(topic.name);
     return { name: topic.name, topicId: topic.id, errorCode: 0 };
   } catch (error) {
-    const code = codeOf(error);
-    if (code === 'UNKNOWN_SERVER_ERROR') broker.say(`DeleteTopics of '${name}' failed: ${String(error)}`);
-    const errorMessage = error instanceof LogError ? error.message : null;
-    return { name, topicId, errorCode: errorNumber(code), errorMessage };
+    return { name, topicId, ...itemError(error, call, `DeleteTopics of '${name ?? topicId}'`) };
   }
 }

@@ -2,28 +2,27 @@ import { LogError } from '../errors.ts';
 import type { ReadOf } from '../protocol/message.ts';
 import { CreatePartitions } from '../protocol/messages/topics.ts';
 import { type Call, handler } from '../server/handler.ts';
-import { expectOnce, itemError } from './item-error.ts';
+import { expectOnce, itemError, repeated } from './item-error.ts';
 
 /** CreatePartitions, v0–3: adds partitions to topics, each topic on its own; the answer waits until they are durable. */
 type TopicRequest = ReadOf<typeof CreatePartitions.request.shape>['topics'][number];
 
 export const createPartitions = handler(
   CreatePartitions,
-  async ({ topics, validateOnly }, call) => ({
-    throttleTimeMs: 0,
-    results: await Promise.all(
-      topics.map(async (one) => {
-        const { name } = one;
-        try {
-          expectOnce(topics, one, (a, b) => a.name === b.name, `topic '${name}'`);
-          await grow(one, validateOnly, call);
-          return { name, errorCode: 0 };
-        } catch (error) {
-          return { name, ...itemError(error, call, `CreatePartitions of '${name}'`) };
-        }
-      }),
-    ),
-  }),
+  async ({ topics, validateOnly }, call) => {
+    const again = repeated(topics.map(({ name }) => name));
+    const results = topics.map(async (one) => {
+      const { name } = one;
+      try {
+        expectOnce(again, name, `topic '${name}'`);
+        await grow(one, validateOnly, call);
+        return { name, errorCode: 0 };
+      } catch (error) {
+        return { name, ...itemError(error, call, `CreatePartitions of '${name}'`) };
+      }
+    });
+    return { throttleTimeMs: 0, results: await Promise.all(results) };
+  },
   ({ topics }, errorCode, errorMessage) => ({
     throttleTimeMs: 0,
     results: topics.map(({ name }) => ({ name, errorCode, errorMessage })),

@@ -26,16 +26,13 @@ export const describeTopicPartitions = handler(
 );
 
 function describe({ topics, responsePartitionLimit, cursor }: Request, { broker }: Call): Response {
-  if (responsePartitionLimit < 1) {
-    throw new LogError('INVALID_REQUEST', `responsePartitionLimit is ${responsePartitionLimit}; ask for one at least`);
-  }
   if (cursor !== null && cursor.partitionIndex < 0) {
     throw new LogError('INVALID_REQUEST', `the cursor is at partition ${cursor.partitionIndex}`);
   }
   const { catalog } = broker.log;
   const asked = topics.length === 0 ? catalog.names() : [...new Set(topics.map(({ name }) => name))].sort();
   const names = cursor === null ? asked : asked.filter((name) => name >= cursor.topicName);
-  let left = Math.min(responsePartitionLimit, MOST_PARTITIONS);
+  let left = Math.max(1, Math.min(responsePartitionLimit, MOST_PARTITIONS));
   const found: Response['topics'][number][] = [];
   for (const name of names) {
     if (left === 0) return { throttleTimeMs: 0, topics: found, nextCursor: { topicName: name, partitionIndex: 0 } };

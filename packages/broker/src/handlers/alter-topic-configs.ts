@@ -3,7 +3,7 @@ import type { TopicConfig } from '../log/api.ts';
 import { configWith, defaultConfig } from '../log/topic-config.ts';
 import type { Call } from '../server/handler.ts';
 import { isBroker } from './config-resources.ts';
-import { expectOnce, itemError } from './item-error.ts';
+import { expectOnce, itemError, repeated } from './item-error.ts';
 
 /** What the two requests that change settings have in common: each resource on its own, once, and durably. */
 interface Resource {
@@ -20,15 +20,15 @@ export function alterTopicConfigs<R extends Resource>(
   call: Call,
   changeOf: (resource: R) => Change,
 ) {
+  const nameOf = ({ resourceType, resourceName }: R) => `${resourceType} ${resourceName}`;
+  const again = repeated(resources.map(nameOf));
   return Promise.all(
     resources.map(async (one) => {
       const { resourceType, resourceName } = one;
       try {
-        const same = (a: R, b: R) => a.resourceType === b.resourceType && a.resourceName === b.resourceName;
-        expectOnce(resources, one, same, `'${resourceName}'`);
-        for (const config of one.configs) {
-          expectOnce(one.configs, config, (a, b) => a.name === b.name, `${config.name} of '${resourceName}'`);
-        }
+        expectOnce(again, nameOf(one), `'${resourceName}'`);
+        const twice = repeated(one.configs.map(({ name }) => name));
+        for (const { name } of one.configs) expectOnce(twice, name, `${name} of '${resourceName}'`);
         await alter(one, validateOnly, call, changeOf(one));
         return { errorCode: 0, errorMessage: null, resourceType, resourceName };
       } catch (error) {

@@ -8,8 +8,17 @@ export function itemError(error: unknown, { broker }: Call, what: string) {
   return { errorCode: errorNumber(code), errorMessage: error instanceof LogError ? error.message : null };
 }
 
-/** For a request in which each may stand once. */
-export function expectOnce<T>(all: readonly T[], one: T, same: (a: T, b: T) => boolean, what: string): void {
-  if (all.filter((other) => same(other, one)).length === 1) return;
-  throw new LogError('INVALID_REQUEST', `${what} is in the request twice`);
+/** Those that a request has more than once, where each may stand once. */
+export function repeated(keys: Iterable<string>): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const again = new Set<string>();
+  for (const key of keys) {
+    if (seen.has(key)) again.add(key);
+    seen.add(key);
+  }
+  return again;
+}
+
+export function expectOnce(again: ReadonlySet<string>, key: string, what: string): void {
+  if (again.has(key)) throw new LogError('INVALID_REQUEST', `${what} is in the request twice`);
 }

@@ -70,12 +70,13 @@ test('a topic that cannot be made has Kafka’s error, and leaves the others alo
     topic('gap', { assignments: [{ partitionIndex: 1, brokerIds: [1] }] }),
     topic('setting', { configs: [{ name: 'retention.ms', value: 'long' }] }),
     topic('codec', { configs: [{ name: 'compression.type', value: 'lzma' }] }),
+    topic('null', { configs: [{ name: 'retention.ms', value: null }] }),
     topic('fine'),
   ];
   const made = await client.call(CreateTopics, 7, { topics, timeoutMs: 1000, validateOnly: false });
   assert.deepEqual(
     made.topics.map(({ errorCode }) => errorCode),
-    [36, 42, 42, 17, 37, 38, 42, 39, 40, 40, 0],
+    [36, 42, 42, 17, 37, 38, 42, 39, 40, 40, 40, 0],
   );
   assert.match(made.topics[5]!.errorMessage!, /3 replicas: this is one broker.*Apache Kafka/);
   assert.deepEqual(broker.log.topics(), ['fine', 'there']);
@@ -91,14 +92,26 @@ test('topics are deleted by name or by id, and what is not there says so', async
     { name: 'none', topicId: NO_UUID },
     { name: null, topicId: OTHER_ID },
     { name: 'a', topicId: id },
+    { name: null, topicId: NO_UUID },
   ];
   const { responses } = await client.call(DeleteTopics, 6, { topics, topicNames: [], timeoutMs: 1000 });
   assert.deepEqual(
     responses.map(({ errorCode }) => errorCode),
-    [0, 0, 3, 100, 42],
+    [0, 0, 3, 100, 42, 42],
   );
   assert.equal(responses[1]!.name, 'b');
   assert.deepEqual(broker.log.topics(), []);
+});
+
+test('a topic that is named twice is not deleted: who knows what was meant', async (t) => {
+  const { client, broker } = await startBroker(t);
+  await broker.log.createTopic('a');
+  const { responses } = await client.call(DeleteTopics, 5, { topicNames: ['a', 'a'], topics: [], timeoutMs: 1000 });
+  assert.deepEqual(
+    responses.map(({ errorCode }) => errorCode),
+    [42, 42],
+  );
+  assert.deepEqual(broker.log.topics(), ['a']);
 });
 
 test('a topic grows, keeps its records, and is as large after a restart', async (t) => {
@@ -195,10 +208,18 @@ test('metadata gives topics by name and by id, makes those that may be made, and
   assert.deepEqual(await ask([{ name: null, topicId: OTHER_ID }]), [[null, 100, 0]]);
   assert.deepEqual(await ask([{ name: 'none' }], { allowAutoTopicCreation: false }), [['none', 3, 0]]);
   assert.deepEqual(await ask([{ name: 'a b' }]), [['a b', 17, 0]]);
-  assert.deepEqual(await ask([{ name: 'new' }, { name: 'new' }]), [
-    ['new', 0, 2],
-    ['new', 0, 2],
-  ]);
+  assert.deepEqual(await ask([{ name: 'a b' }], { allowAutoTopicCreation: false }), [['a b', 17, 0]]);
+  assert.deepEqual(await ask([{ name: 'new' }, { name: 'new' }]), [['new', 0, 2]]);
+  const both = { topics: [{ name: 'new' }, { name: null, topicId: id }] };
+  const old = await client.call(Metadata, 11, both);
+  assert.deepEqual(
+    old.topics.map(({ name, errorCode }) => [name, errorCode]),
+    [
+      ['new', 42],
+      ['', 42],
+    ],
+    'ids are for version 12 on',
+  );
   assert.deepEqual(broker.log.topics(), ['new', 't']);
   const v0 = await client.call(Metadata, 0, { topics: [] });
   assert.equal(v0.topics.length, 2, 'in v0 no names are all');
