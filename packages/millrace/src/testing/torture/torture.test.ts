@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bolt, mapOf, type, value } from '../../index.ts';
+import { torture } from '../../testing.ts';
+
+interface Click {
+  readonly user: string;
+  readonly page: string;
+}
+
+const click = (user: string, page = 'p'): Click => ({ user, page });
+const byUser = (c: Click) => c.user;
+const tenth = (time: number) => Math.floor(time / 10) * 10;
+
+/** Clicks per user in every ten milliseconds. */
+const counter = bolt({
+  emits: type<{ user: string; from: number; clicks: number }>(),
+  state: { clicks: mapOf<number, number>(type<number>()) },
+  timers: { report: 'event' },
+  prepare: ({ emit, state: { clicks }, timers, watermark, reject }) => ({
+    execute({ user }: Click, time: number) {
+      const from = tenth(time);
+      if (from + 9 <= watermark()) return reject(`${user} at ${time}`, 'late');
+      clicks.set(from, (clicks.get(from) ?? 0) + 1);
+      timers.report.set(from + 9);
+    },
+    timer: {
+      report(time, key) {
+        const from = tenth(time);
+        emit({ user: key as string, from, clicks: clicks.get(from)! });
+        clicks.delete(from);
+      },
+    },
+  }),
+});
+
+const clicks = [
+  [click('a'), 1],
+  [click('b'), 3],
+  [click('a'), 12],
+  { watermark: 8 },
+  [click('b'), 9],
+  [click('a'), 25],
+  { watermark: 14 },
+  [click('a'), 18],
+  [click('b'), 5],
+  [click('c'), 15],
+  [click('b'), 15],
+  { watermark: 40 },
+] as const;
+
+test('a counter with timers gives the same in every way, also when clicks come out of order', async () => {
+  const { runs, keys, came } = await torture(counter, {
+    key: byUser,
+    inputs: clicks,
+    outOfOrder: 20,
+    expected: [
+      { user: 'a', from: 0, clicks: 1 },
+      { user: 'b', from: 0, clicks: 2 },
+      { user: 'a', from: 10, clicks: 2 },
+      { user: 'c', from: 10, clicks: 1 },
+      { user: 'b', from: 10, clicks: 1 },
+      { user: 'a', from: 20, clicks: 1 },
+    ],
+  });
+  assert.ok(runs > 100);
+  assert.deepEqual(keys, []);
+  assert.deepEqual(
+    came.filter(({ stream }) => stream === '(ledger: late)').map(({ key, time }) => [key, time]),
+    [['b', 5]],
+  );
+});
+
+test('sessions by hand, in a value, with timers that move', async () => {
+  interface Session {
+    readonly from: number;
+    readonly last: number;
+    readonly clicks: number;
+  }
+  const gap = 10;
+  const sessions = bolt({
+    emits: type<Session & { user: string }>(),
+    state: { open: value<readonly Session[]>([]) },
+    timers: { close: 'event' },
+    prepare: ({ emit, state: { open }, timers }) => ({
+      execute(_: Click, time: number) {
+        const touches = (s: Session) => time < s.last + gap && s.from < time + gap;
+        const merged = open.get().filter(touches);
+        for (const { last } of merged) timers.close.clear(last + gap - 1);
+        const last = Math.max(time, ...merged.map((s) => s.last));
+        timers.close.set(last + gap - 1);
+        const from = Math.min(time, ...merged.map((s) => s.from));
+        const clicks = merged.reduce((sum, s) => sum + s.clicks, 1);
+        open.set([...open.get().filter((s) => !touches(s)), { from, last, clicks }]);
+      },
+      timer: {
+        close(time, key) {
+          const over = open.get().find((s) => s.last + gap - 1 === time)!;
+          emit({ user: key as string, ...over });
+          open.set(open.get().filter((s) => s !== over));
+          if (open.get().length === 0) open.clear();
+        },
+      },
+    }),
+  });
+  const { keys } = await torture(sessions, {
+    key: byUser,
+    outOfOrder: 20,
+    inputs: [
+      [click('a'), 0],
+      [click('b'), 2],
+      [click('a'), 9],
+      { watermark: 5 },
+      [click('a'), 8],
+      [click('a'), 15],
+      { watermark: 23 },
+      [click('b'), 30],
+      [click('a'), 40],
+      { watermark: 25 },
+      [click('a'), 31],
+    ],
+    expected: [
+      { user: 'b', from: 2, last: 2, clicks: 1 },
+      { user: 'a', from: 0, last: 15, clicks: 4 },
+      { user: 'b', from: 30, last: 30, clicks: 1 },
+      { user: 'a', from: 31, last: 40, clicks: 2 },
+    ],
+  });
+  assert.deepEqual(keys, []);
+});
