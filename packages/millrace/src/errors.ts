@@ -128,10 +128,10 @@ export const ERROR_TABLE = {
     message: (component: string, those: readonly string[]) =>
       `'${component}' does not follow event time: neither it nor anything downstream of it asks for it; these do: ${list(those)}`,
   },
-  MR_NO_EVENT_TIMERS: {
+  MR_NO_TIMERS: {
     retry: false,
     message: (component: string, those: readonly string[]) =>
-      `'${component}' has no windows or timers by event time, so none can wait; ask about a time instead, or about one that has: ${list(those)}`,
+      `'${component}' has no windows and no timers, so none can wait; ask about a time instead, or about one that has some: ${list(those)}`,
   },
   MR_NO_STATE: {
     retry: false,

@@ -5,6 +5,7 @@
 import type { GroupLag, TopicConfig } from '@millrace/broker';
 import type { ControlCall } from '../engine/control-server.ts';
 import type { Guarantee } from '../engine/engine-options.ts';
+import type { ComponentEventTime, Explanation, Moment } from '../engine/explanation.ts';
 import type { TopologyMetrics, TopologyState } from '../engine/running.ts';
 import type { LedgerCause, LedgerEntry } from '../ledger/ledger.ts';
 
@@ -66,6 +67,16 @@ export interface Status {
   readonly guarantee: Guarantee;
   readonly metrics: TopologyMetrics;
 }
+/** What is kept for a key. */
+export interface KeyedDetails {
+  readonly component: string;
+  /** Text as it is, any other key as JSON. */
+  readonly key: string;
+  /** Each declared state by its name, as a structured clone. */
+  readonly state: Base64;
+  readonly timers: readonly { readonly name: string; readonly time: Moment }[];
+}
+
 interface State {
   readonly topology: string;
   readonly state: TopologyState;
@@ -94,6 +105,18 @@ export interface Api {
   };
   'ledger.show': { params: { id: string }; result: EntryDetails };
   'ledger.replay': { params: { id: string }; result: null };
+  explain: { params: { component: string; time?: number; key?: string }; result: Explanation };
+  'event-time': {
+    params: Record<never, never>;
+    result: { readonly topology: string; readonly at: number; readonly components: readonly ComponentEventTime[] };
+  };
+  /** Keys are text, or JSON where they are something else. */
+  'state.read': { params: { component: string; key: string }; result: KeyedDetails | null };
+  'state.keys': {
+    params: { component: string; limit?: number };
+    /** `total`: all there are. */
+    result: { readonly component: string; readonly keys: readonly string[]; readonly total: number };
+  };
   status: { params: Record<never, never>; result: Status };
   activate: { params: Record<never, never>; result: State };
   deactivate: { params: Record<never, never>; result: State };

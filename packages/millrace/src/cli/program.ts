@@ -40,6 +40,7 @@ function makeProgram(): Command {
   addRecords(program);
   addLedger(program);
   addGraph(program);
+  addInspection(program);
   addControl(program);
   program.addHelpText(
     'after',
@@ -48,6 +49,7 @@ Start here:
   $ millrace new my-app           a small project that runs
   $ millrace run src/topology.ts  run a topology; Ctrl-C finishes what is inside and stops
   $ millrace status               what it does, from another terminal
+  $ millrace explain              how far event time has come, and who holds it
   $ millrace broker               a Kafka on port 9092, for any client
 
 Data lives in .millrace/ beside the nearest package.json; --data DIR names another place.
@@ -253,6 +255,39 @@ function addGraph(program: Command): void {
       reading(async (module, options) => {
         const { graphCommand } = await import('./commands/graph-command.ts');
         await graphCommand(module, options);
+      }),
+    );
+}
+
+function addInspection(program: Command): void {
+  command(program, 'explain [component]', 'why a window or a timer has not fired, and what would make it fire', [
+    ['millrace explain', 'how far event time has come, component by component, and who holds it'],
+    ['millrace explain stats', "the next window or timer of 'stats'"],
+    ['millrace explain stats --key device-7 --time 2026-01-31T12:00:00Z', 'one of a key, one of a time'],
+  ])
+    .option('--key <key>', 'the next one of this key: text, or JSON where it is no text: 42, true, \'["a",1]\'')
+    .option('--time <time>', 'what holds event time short of this: a date and time, or milliseconds since 1970')
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(
+      reading(async (component, options) => {
+        const { explainCommand } = await import('./commands/explain-command.ts');
+        await explainCommand(component, options);
+      }),
+    );
+  command(program, 'state <component> [key]', 'what a component of the running topology keeps for a key', [
+    ['millrace state stats device-7', 'its state and its timers'],
+    ['millrace state stats \'["nl",7]\'', 'a key that is no text is written as JSON'],
+    ['millrace state stats --keys', 'which keys there are'],
+  ])
+    .option('--keys', 'list the keys instead')
+    .option('--limit <count>', 'how many keys to list', count, 100)
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(
+      reading(async (component, key, options) => {
+        const { stateCommand } = await import('./commands/state-command.ts');
+        await stateCommand(component, key, options);
       }),
     );
 }

@@ -30,6 +30,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { announceControl, awaitDataDirectory, defaultDataDirectory, socketPath } from './data-directory.ts';
 import { serveKafka } from './kafka-server.ts';
 import { importTopology } from './load-module.ts';
+import { inspectMethods } from './methods/inspect-methods.ts';
 import { topicsElsewhere } from './methods/log-methods.ts';
 import { topologyMethods } from './methods/topology-methods.ts';
 import type { MetricsServer } from './metrics-server.ts';
@@ -195,7 +196,12 @@ async function follow(
   try {
     const own = { running, built, ledger: files.ledger, clock: runtime.clock, guarantee, data: data.path };
     const path = socketPath(data.path);
-    const methods = { ...files.methods, ...(brokers ? topicsElsewhere(brokers) : {}), ...topologyMethods(own) };
+    const methods = {
+      ...files.methods,
+      ...(brokers ? topicsElsewhere(brokers) : {}),
+      ...topologyMethods(own),
+      ...inspectMethods(running, () => runtime.clock.now()),
+    };
     control = await serveControl(runtime.sockets, { path }, methods);
     announceControl(data.path, path, { topology: running.name });
     if (brokers === undefined && kafkaPort !== false) {

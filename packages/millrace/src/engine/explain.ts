@@ -95,7 +95,7 @@ class Search {
       since,
       idle,
       farAhead,
-      ...(idleIn < Infinity ? { idleIn } : {}),
+      ...(idleIn < Infinity ? { idleIn: Math.ceil(idleIn) } : {}),
       ...(needs < Infinity ? { needs } : {}),
     };
   }

@@ -3,10 +3,9 @@
  * on the hot path.
  */
 import { MillraceError } from '../errors.ts';
-import type { FiredTimer, KeyContent, KeyedStore } from '../state/keyed-store.ts';
+import type { KeyContent } from '../state/keyed-store.ts';
 import type { Key } from '../topology/key.ts';
-import { canonicalKey, keyGroup, notAKey, taskOfKeyGroup } from '../topology/key.ts';
-import type { TimerSpecs } from '../topology/timer-spec.ts';
+import type { TimerDomain } from '../topology/timer-spec.ts';
 import type { TaskView } from './explain.ts';
 import { holdersOf } from './explain.ts';
 import type {
@@ -14,21 +13,32 @@ import type {
   ComponentEventTime,
   Explanation,
   Holder,
-  Moment,
   TaskEventTime,
   TaskPlace,
   Wait,
 } from './explanation.ts';
 import { momentOf } from './explanation.ts';
 import { keyText } from './key-text.ts';
-import type { Asked, ComponentMetrics } from './running.ts';
+import type { Asked } from './running.ts';
 import type { Station } from './station.ts';
+import {
+  hasTimers,
+  hasWindows,
+  progress,
+  slowest,
+  stateOf,
+  statesOf,
+  taskOfKey,
+  timersOf,
+  viewOf,
+} from './station-time.ts';
 
 /** A timer, or a time, and the task that it concerns. */
 interface Subject {
   readonly task: number;
   readonly time: number;
-  readonly timer: FiredTimer | undefined;
+  readonly isWindow: boolean;
+  readonly timer: { readonly name: string; readonly key: Key; readonly domain: TimerDomain } | undefined;
 }
 
 export class Explainer {
@@ -47,13 +57,13 @@ export class Explainer {
   explain(component: string, asked: Asked = {}): Explanation {
     const station = this.#station(component);
     if (!station.timed) throw new MillraceError('MR_NO_EVENT_TIME', [component, this.#timed()]);
-    if (asked.time === undefined && !hasEventTimers(station))
-      throw new MillraceError('MR_NO_EVENT_TIMERS', [component, this.#withTimers()]);
+    if (asked.time === undefined && !hasTimers(station))
+      throw new MillraceError('MR_NO_TIMERS', [component, this.#withTimers()]);
     const views = this.#views(station);
     const subject = subjectOf(station, views, asked);
     const task = subject?.task ?? slowest(views).task;
     const view = views[task]!;
-    const state = standing(view, subject);
+    const state = standing(view, subject, this.#now());
     return {
       component,
       at: this.#now(),
@@ -61,7 +71,7 @@ export class Explainer {
       ...(subject === undefined ? {} : { timer: askedTimer(subject) }),
       watermark: momentOf(view.watermark),
       state,
-      holders: this.#holders(view, state, subject?.time ?? Infinity),
+      holders: this.#holders(view, state, subject),
     };
   }
 
@@ -110,12 +120,13 @@ export class Explainer {
     throw new MillraceError('MR_NO_STATE', [component, those.map(({ id }) => id)]);
   }
 
-  #holders(view: TaskView, state: Explanation['state'], time: number): readonly Holder[] {
+  #holders(view: TaskView, state: Explanation['state'], subject: Subject | undefined): readonly Holder[] {
     const { component, task, waits } = view;
     if (state === 'passed') return [];
     if (state === 'due')
       return [{ component, task, watermark: momentOf(view.watermark), waits, path: [{ component, task }] }];
-    return holdersOf((place) => this.#view(place), view, time);
+    if (subject?.timer?.domain === 'clock') return [];
+    return holdersOf((place) => this.#view(place), view, subject?.time ?? Infinity);
   }
 
   #views({ id, spouts, tasks }: Station): readonly TaskView[] {
@@ -126,9 +137,8 @@ export class Explainer {
     const station = this.#stations.get(place.component)!;
     const full = [...this.#stations.values()].filter(({ gate }) => gate.closes(station.gate)).map(({ id }) => id);
     const waits: readonly Wait[] = full.length > 0 ? [{ kind: 'full', components: full }] : [];
-    return station.component.kind === 'spout'
-      ? spoutView(station, place, [...waits, ...this.#spoutWaits(station, place.task)])
-      : boltView(station, place, waits);
+    if (station.component.kind !== 'spout') return viewOf(station, place, waits);
+    return viewOf(station, place, [...waits, ...this.#spoutWaits(station, place.task)]);
   }
 
   #spoutWaits({ spouts, component }: Station, task: number): Wait[] {
@@ -148,51 +158,53 @@ export class Explainer {
     return [...this.#stations.values()].filter(({ timed }) => timed).map(({ id }) => id);
   }
   #withTimers(): readonly string[] {
-    return [...this.#stations.values()].filter(hasEventTimers).map(({ id }) => id);
+    return [...this.#stations.values()].filter(hasTimers).map(({ id }) => id);
   }
 }
 
-/** The task that has a key, or would have it. MR_KEY if it is none. */
-function taskOfKey(station: Station, key: Key): number {
-  const canonical = canonicalKey(key);
-  if (canonical === undefined) throw notAKey(`'${station.id}'`, key);
-  const has = station.tasks.findIndex((_, task) => stateOf(station, task)?.has(key));
-  return has >= 0 ? has : taskOfKeyGroup(keyGroup(canonical), station.tasks.length);
-}
-
+/** The timer, or the time, that the question is about. */
 function subjectOf(station: Station, views: readonly TaskView[], { time, key }: Asked): Subject | undefined {
-  if (key !== undefined) {
-    const task = taskOfKey(station, key);
-    const timer = firstOf(station, task, key);
-    if (time === undefined) return timer && { task, time: timer.time, timer };
-    return { task, time, timer: timer?.time === time ? timer : undefined };
+  const tasks = key === undefined ? views.map(({ task }) => task) : [taskOfKey(station, key)];
+  const timers = tasks.flatMap((task) => timersIn(station, task, key));
+  if (time !== undefined) {
+    const asked = timers.find((timer) => timer.time === time || (timer.isWindow && timer.time === time - 1));
+    return (
+      asked ?? { task: key === undefined ? slowest(views).task : tasks[0]!, time, isWindow: false, timer: undefined }
+    );
   }
-  const firsts = station.tasks.flatMap((_, task) => {
-    const timer = stateOf(station, task)?.first('event');
-    return timer === undefined ? [] : [{ task, time: timer.time, timer }];
-  });
-  if (time === undefined) return firsts.sort((a, b) => a.time - b.time)[0];
-  const { task } = slowest(views);
-  return firsts.find((first) => first.time === time) ?? { task, time, timer: undefined };
+  // What waits for the end of the input comes last: by the clock things happen before it.
+  const urgency = ({ time: at, timer }: Subject) => (at === Infinity ? 2 : timer?.domain === 'clock' ? 1 : 0);
+  return timers.sort((a, b) => urgency(a) - urgency(b) || a.time - b.time)[0];
 }
 
-function firstOf(station: Station, task: number, key: Key): FiredTimer | undefined {
+/** Of a key all timers of a task, else the earliest of each domain. */
+function timersIn(station: Station, task: number, key: Key | undefined): readonly Subject[] {
   const domains = timersOf(station);
-  const first = stateOf(station, task)
-    ?.read(key)
-    ?.timers.find(({ name }) => domains[name] === 'event');
-  return first && { ...first, key };
+  const state = stateOf(station, task);
+  const timers =
+    key === undefined
+      ? (['event', 'clock'] as const).flatMap((domain) => state?.first(domain) ?? [])
+      : (state?.read(key)?.timers ?? []).map((timer) => ({ ...timer, key }));
+  const isWindow = hasWindows(station);
+  return timers.map(({ name, time, key: of }) => {
+    const timer = { name, key: of, domain: domains[name]! };
+    return { task, time, isWindow: isWindow && name !== 'early', timer };
+  });
 }
 
-function standing(view: TaskView, subject: Subject | undefined): Explanation['state'] {
+function standing(view: TaskView, subject: Subject | undefined, now: number): Explanation['state'] {
   if (subject === undefined) return 'none';
-  if (subject.time <= view.watermark) return subject.timer === undefined ? 'passed' : 'due';
+  const { time, timer } = subject;
+  if (timer?.domain === 'clock') return time <= now ? 'due' : 'waiting';
+  if (time <= view.watermark) return timer === undefined ? 'passed' : 'due';
   return view.idle && view.received === view.watermark ? 'idle' : 'waiting';
 }
 
-function askedTimer({ task, time, timer }: Subject): AskedTimer {
-  const named = timer === undefined ? {} : { name: timer.name, key: keyText(timer.key) };
-  return { task, time: momentOf(time), ...named };
+function askedTimer({ task, time, isWindow, timer }: Subject): AskedTimer {
+  const of = timer && { name: timer.name, key: keyText(timer.key), domain: timer.domain };
+  // A window takes values until the millisecond before its end.
+  const window = isWindow ? { window: momentOf(time + 1) } : {};
+  return { task, time: momentOf(time), ...of, ...window };
 }
 
 function taskEventTime(station: Station, { task, watermark, idle }: TaskView): TaskEventTime {
@@ -200,67 +212,4 @@ function taskEventTime(station: Station, { task, watermark, idle }: TaskView): T
   const timers = state?.pending('event') ?? 0;
   const next = timers > 0 ? { next: momentOf(state!.next('event')) } : {};
   return { task, watermark: momentOf(watermark), idle, timers, ...next };
-}
-
-function spoutView(
-  { spouts, component }: Station,
-  { component: id, task }: TaskPlace,
-  waits: readonly Wait[],
-): TaskView {
-  const { watermark, idle } = spouts[task]!.told!;
-  const source = { settings: component.settings.time!, splits: spouts[task]!.times() };
-  return { component: id, task, received: watermark, watermark, idle, waits, inlets: [], source };
-}
-
-function boltView({ tasks }: Station, { component, task }: TaskPlace, waits: readonly Wait[]): TaskView {
-  const { watermark: received, idle, inlets } = tasks[task]!.eventTime!;
-  const { watermark, waits: own } = tasks[task]!.timeReport()!;
-  return { component, task, received, watermark, idle, waits: [...own, ...waits], inlets };
-}
-
-function timersOf({ component }: Station): TimerSpecs {
-  return component.kind === 'bolt' && component.code.kind === 'bolt' ? component.code.timers : {};
-}
-
-export function hasEventTimers(station: Station): boolean {
-  return Object.values(timersOf(station)).includes('event');
-}
-
-/** For metrics: event time of a component, and what it keeps. */
-export function timeMetrics(
-  station: Station,
-  now: number,
-): Pick<ComponentMetrics, 'watermark' | 'lag' | 'timers' | 'keys'> {
-  const { component, timed, spouts, tasks } = station;
-  const told = !timed
-    ? []
-    : component.kind === 'spout'
-      ? spouts.map(({ told }) => told!)
-      : tasks.map((task) => ({ watermark: task.timeReport()!.watermark, idle: task.eventTime!.idle }));
-  const states = statesOf(station);
-  const timers = states.reduce((sum, state) => sum + state.pending('event') + state.pending('clock'), 0);
-  return {
-    ...(timed ? progress(slowest(told).watermark, now) : {}),
-    ...(Object.keys(timersOf(station)).length > 0 ? { timers } : {}),
-    ...(states.length > 0 ? { keys: states.reduce((sum, { size }) => sum + size, 0) } : {}),
-  };
-}
-
-function progress(watermark: number, now: number): { readonly watermark: Moment; readonly lag?: number } {
-  return { watermark: momentOf(watermark), ...(Number.isFinite(watermark) ? { lag: now - watermark } : {}) };
-}
-
-function statesOf({ tasks }: Station): readonly KeyedStore[] {
-  return tasks.flatMap((task) => task.timeReport()?.state ?? []);
-}
-function stateOf({ tasks }: Station, task: number): KeyedStore | undefined {
-  return tasks[task]?.timeReport()?.state;
-}
-
-/** The task that is furthest behind: of those that are not idle, if there are any. */
-function slowest<T extends { readonly watermark: number; readonly idle: boolean }>(tasks: readonly T[]): T {
-  const active = tasks.filter(({ idle }) => !idle);
-  return (active.length > 0 ? active : tasks).reduce((least, task) =>
-    task.watermark < least.watermark ? task : least,
-  );
 }

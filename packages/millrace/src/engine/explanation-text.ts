@@ -14,11 +14,12 @@ export function explanationText(explanation: Explanation): readonly string[] {
     ];
   const [first, ...others] = holders;
   const said = [subjectText(explanation)];
+  if (timer?.domain === 'clock' && state === 'waiting') return [...said, clockText(timer, explanation.at)];
   if (first === undefined) return [...said, 'Nothing holds it now: ask again.'];
   if (state === 'due') return [...said, dueText(first)];
   said.push(holderText(first, explanation.at));
   if (first.path.length > 2) said.push(`The way: ${first.path.map(placeText).join(' ← ')}.`);
-  if (others.length > 0) said.push(othersText(others, state));
+  if (others.length > 0) said.push(othersText(others));
   if (timer !== undefined) said.push(remedyText(explanation, timer.time));
   return said;
 }
@@ -40,17 +41,20 @@ function subjectText(explanation: Explanation): string {
   const { timer, state, component, watermark, tasks } = explanation;
   if (timer === undefined) {
     const where = tasks.length > 1 ? `any of the ${tasks.length} tasks of '${component}'` : `'${component}'`;
-    return `No event timer is set in ${where}: none was, or all have been told. Event time ${cameText(watermark)}.`;
+    return `No timer is set in ${where}: none was, or all have been told. Event time ${cameText(watermark)}.`;
   }
   const what = `${timerText(timer)} in ${whereText(explanation)}`;
+  if (timer.domain === 'clock') return `${what} waits for the clock, not for event time.`;
   if (state === 'due') return `${what} is due: event time ${cameText(watermark)}.`;
   return `${what} waits for event time, which ${cameText(watermark)}${behindText(watermark, timer.time)}.`;
 }
 
-function timerText({ name, key, time }: AskedTimer): string {
-  return name === undefined
-    ? `The time ${momentText(time)}`
-    : `The timer '${name}' of ${momentText(time)} for key ${key === '' ? "''" : key}`;
+function timerText({ name, key, time, window }: AskedTimer): string {
+  if (name === undefined) return `The time ${momentText(time)}`;
+  const of = `key ${key === '' ? "''" : key}`;
+  return window === undefined
+    ? `The timer '${name}' of ${momentText(time)} for ${of}`
+    : `The window of ${of} that is due at ${momentText(window)}`;
 }
 
 function whereText({ component, tasks, timer }: Explanation): string {
@@ -65,6 +69,10 @@ function behindText(watermark: Moment, time: Moment): string {
   return typeof watermark === 'number' && typeof time === 'number'
     ? `, ${formatDuration(time - watermark)} short of it`
     : '';
+}
+
+function clockText({ time }: AskedTimer, at: number): string {
+  return `It is due in ${formatDuration((time as number) - at)}.`;
 }
 
 function dueText({ waits }: Holder): string {
@@ -97,39 +105,40 @@ function splitText({ component, task, watermark }: Holder, split: HoldingSplit, 
   return `${name} holds it at ${momentText(watermark)}, ${ago}; its newest record is of ${momentText(newest)}${state}.`;
 }
 
-function othersText(others: readonly Holder[], state: Explanation['state']): string {
+function othersText(others: readonly Holder[]): string {
   const named = others.slice(0, NAMED).map((holder) => `${holderName(holder)} (${momentText(holder.watermark)})`);
-  const more = others.length > NAMED ? `, and ${others.length - NAMED} more` : '';
-  return `${state === 'idle' ? 'So are' : 'So do'} ${named.join(', ')}${more}.`;
+  const more = others.length > NAMED ? [`${others.length - NAMED} more`] : [];
+  const all = [...named, ...more];
+  return `${others.length === 1 ? 'So does' : 'So do'} ${all.join(', ')}.`;
 }
 
 function remedyText({ holders, state, timer }: Explanation, time: Moment): string {
-  const what = timer!.name === undefined ? 'It is reached' : 'It is told';
+  const { name, window } = timer!;
+  const what = name === undefined ? 'It is reached' : window === undefined ? 'It is told' : 'It fires';
+  const last = holders.length > 1;
   if (time === 'the end') return `${what} at the end of the input.`;
-  const all = holders.length > 1;
   if (state === 'idle') {
-    const who = all ? 'one of them' : 'it';
-    return `${what} when ${who} gives ${recordText(holders)}, or the input ends; or event time goes on with the clock, with time.whenIdle: 'clock'.`;
+    const who = last ? 'one of them' : 'it';
+    return `${what} when ${who} gives ${recordText(holders)}, at the end of the input, or by the clock if the spout says time.whenIdle: 'clock'.`;
   }
   const [first] = holders as [Holder];
-  if (all)
-    return `${what} when each of them has let go: a split by ${recordText(holders)}, by falling idle, or by its end.`;
-  if (first.clock !== undefined)
-    return `${what} when the clock comes to ${formatTime(first.clock)}, or the input ends.`;
-  if (first.split === undefined) return `${what} when that is over.`;
-  const { idleIn } = first.split;
-  const idle = idleIn === undefined ? '' : `, or is silent for ${formatDuration(idleIn)} more and falls idle`;
-  return `${what} when it gives ${recordText(holders)}${idle}, or ends.`;
+  if (!last && first.clock !== undefined) return `${what} when the clock comes to ${formatTime(first.clock)}.`;
+  const splits = holders.filter(({ split }) => split !== undefined);
+  if (splits.length === 0) return `${what} when that is over.`;
+  const silence = splits.map(({ split }) => split!.idleIn ?? Infinity).reduce((a, b) => Math.max(a, b));
+  const idle = silence === Infinity ? 'falls idle' : `falls idle (with no more records in ${formatDuration(silence)})`;
+  const rest = splits.length < holders.length ? ', and the rest is over' : '';
+  return `${what} when ${last ? 'each split of them' : 'it'} gives ${recordText(splits)}, ${idle}, or ends${rest}.`;
 }
 
-/** The record that would do, for all splits that hold. */
+/** The record that would do, whichever of the splits it comes from. */
 function recordText(holders: readonly Holder[]): string {
-  const needs = new Set(holders.flatMap(({ split }) => split?.needs ?? []));
-  const [one] = needs;
-  if (one === undefined) return 'records by which its rule tells a watermark that is late enough';
-  return needs.size === 1
-    ? `a record of ${formatTime(one)} or later`
-    : `a record of ${formatTime(Math.max(...needs))} or later`;
+  const needs = holders.map(({ split }) => split?.needs);
+  const known = needs.filter((time) => time !== undefined);
+  const record = known.length > 0 ? `a record of ${formatTime(Math.max(...known))} or later` : undefined;
+  const rule = `a record by which its own watermark rule comes so far`;
+  if (record === undefined) return rule;
+  return known.length === needs.length ? record : `${record} (or ${rule})`;
 }
 
 function waitText(wait: Wait): string {

@@ -83,6 +83,9 @@ export interface AskedTimer {
   readonly time: Moment;
   /** Undefined where only a time was asked about, and no timer of that time is set. */
   readonly name?: string;
+  readonly domain?: 'event' | 'clock';
+  /** Of a window: when it ends, or when its allowed lateness does. */
+  readonly window?: Moment;
   /** As the command line takes keys: text, or JSON where it is something else. */
   readonly key?: string;
 }
@@ -92,14 +95,14 @@ export interface Explanation {
   /** Wall clock, when it was asked. */
   readonly at: number;
   readonly tasks: readonly TaskEventTime[];
-  /** Undefined when no event timer is set. */
+  /** Undefined when no timer is set. */
   readonly timer?: AskedTimer;
   /** Of the task of the timer; without a timer, of the task that is furthest behind. */
   readonly watermark: Moment;
   /**
-   * `waiting`: event time has not come to the timer. `idle`: nor does it go on, as all sources of the task are idle.
-   * `due`: it has, and the timer is about to be told. `passed`: it has, and no timer is left up to the time asked about.
-   * `none`: no event timer is set.
+   * `waiting`: event time, or the clock, has not come to the timer. `idle`: nor does it go on, as all sources of the task
+   * are idle. `due`: it has, and the timer is about to be told. `passed`: it has come to the time asked about, and no
+   * timer of that time is left. `none`: no timer is set.
    */
   readonly state: 'waiting' | 'idle' | 'due' | 'passed' | 'none';
   /** Those that hold event time short of the timer, or hold it at all where there is none; the furthest behind first. */

@@ -37,6 +37,25 @@ const GAUGES: readonly (Family & { readonly of: (c: ComponentMetrics) => number 
   { name: 'queued', help: 'Inputs waiting in front of the tasks.', kinds: ['bolt', 'sink'], of: (c) => c.queued },
   { name: 'pending', help: 'Tuples neither acked nor failed yet.', kinds: ['spout'], of: (c) => c.pending },
 ];
+/** Event time and what is kept. A component that has no such thing has no series, nor does a watermark that is no time. */
+const OPTIONAL_GAUGES: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (c: ComponentMetrics) => number | undefined;
+}[] = [
+  {
+    name: 'watermark_timestamp_seconds',
+    help: 'Event time of the task that is furthest behind.',
+    of: ({ watermark }) => (typeof watermark === 'number' ? watermark / 1000 : undefined),
+  },
+  {
+    name: 'watermark_lag_seconds',
+    help: 'How far the clock is ahead of event time.',
+    of: ({ lag }) => (lag === undefined ? undefined : lag / 1000),
+  },
+  { name: 'timers', help: 'Timers that are set, windows included.', of: ({ timers }) => timers },
+  { name: 'state_keys', help: 'Keys with state or timers.', of: ({ keys }) => keys },
+];
 const SUMMARIES: readonly (Family & { readonly of: (c: ComponentMetrics) => LatencySnapshot })[] = [
   { name: 'execute', help: 'Time in user code per input.', kinds: ['bolt', 'sink'], of: (c) => c.execute },
   { name: 'process', help: 'From arrival to ack of an input.', kinds: ['bolt', 'sink'], of: (c) => c.process },
@@ -75,6 +94,13 @@ export function prometheusText(metrics: TopologyMetrics): string {
   }
   perComponent('counter', COUNTERS);
   perComponent('gauge', GAUGES);
+  for (const { name, help, of } of OPTIONAL_GAUGES) {
+    family(`millrace_${name}`, 'gauge', help);
+    for (const c of components) {
+      const value = of(c);
+      if (value !== undefined) sample(`millrace_${name}`, { component: c.component }, value);
+    }
+  }
   for (const { name, help, kinds, of } of SUMMARIES) {
     const full = `millrace_${name}_latency_seconds`;
     family(full, 'summary', help);

@@ -5,14 +5,16 @@
  * not at all in a topology without event timers.
  */
 import { formatDuration } from '../duration.ts';
-import { hasEventTimers, timeMetrics } from './explainer.ts';
 import type { Explanation, Moment } from './explanation.ts';
 import { explanationText } from './explanation-text.ts';
 import type { Station } from './station.ts';
+import { hasEventTimers, statesOf, timeMetrics } from './station-time.ts';
 
 const LOOK = 10_000;
 const SILENT = 60_000;
 const AGAIN = 600_000;
+/** The reason where event time goes on. */
+const MOVES = 'moves';
 
 interface Watched {
   readonly station: Station;
@@ -24,6 +26,13 @@ interface Watched {
   told: { readonly at: number; readonly why: string; readonly watermark: Moment } | undefined;
 }
 
+/** One to be told of now. */
+interface Still {
+  readonly watched: Watched;
+  readonly explanation: Explanation;
+  readonly why: string;
+}
+
 export class Standstill {
   readonly #watched: readonly Watched[];
   readonly #explain: (component: string) => Explanation;
@@ -32,7 +41,8 @@ export class Standstill {
     this.#explain = explain;
     this.#watched = stations.filter(hasEventTimers).map((station) => {
       const now = station.worker.runtime.clock.monotonic();
-      return { station, emitted: 0, emittedSince: now, watermark: undefined, watermarkSince: now, told: undefined };
+      const { watermark } = timeMetrics(station, now);
+      return { station, emitted: 0, emittedSince: now, watermark, watermarkSince: now, told: undefined };
     });
   }
 
@@ -41,14 +51,18 @@ export class Standstill {
     const { worker } = this.#watched[0]?.station ?? {};
     if (worker === undefined || worker.dead) return;
     worker.runtime.timers.after(LOOK, () => {
-      for (const watched of this.#watched) this.#look(watched, active());
+      const now = worker.runtime.clock.monotonic();
+      const isActive = active();
+      this.#tell(
+        this.#watched.flatMap((watched) => this.#look(watched, isActive, now) ?? []),
+        now,
+      );
       this.start(active);
     });
   }
 
-  #look(watched: Watched, active: boolean): void {
+  #look(watched: Watched, active: boolean, now: number): Still | undefined {
     const { station } = watched;
-    const now = station.worker.runtime.clock.monotonic();
     const { watermark } = timeMetrics(station, now);
     if (watermark !== watched.watermark) watched.watermarkSince = now;
     watched.watermark = watermark;
@@ -56,29 +70,42 @@ export class Standstill {
     // A bolt without outputs has done something when event time has moved.
     const given =
       streams.length === 0 ? watched.watermarkSince : streams.reduce((sum, { emitted }) => sum + emitted, 0);
-    if (given !== watched.emitted || !active || !this.#hasTimers(station)) {
-      Object.assign(watched, { emitted: given, emittedSince: now, told: undefined });
-    } else if (now - watched.emittedSince >= SILENT) this.#tell(watched, now);
+    if (given === watched.emitted && active && isWaiting(station))
+      return now - watched.emittedSince >= SILENT ? this.#still(watched, now) : undefined;
+    Object.assign(watched, { emitted: given, emittedSince: now, told: undefined });
+    return undefined;
   }
 
-  #tell(watched: Watched, now: number): void {
-    const { station, told, emittedSince, watermarkSince } = watched;
+  /** Undefined if nothing is to be said again. */
+  #still(watched: Watched, now: number): Still | undefined {
+    const { station, told, watermarkSince } = watched;
     const stands = now - watermarkSince >= SILENT;
-    if (!stands && (told !== undefined || watched.emitted > 0)) return;
+    if (!stands && (told !== undefined || watched.emitted > 0)) return undefined;
     const explanation = this.#explain(station.id);
-    const why = stands ? reason(explanation) : 'moves';
-    const { watermark } = explanation;
-    const isNew = told === undefined || (why !== told.why && watermark === told.watermark);
-    if (!isNew && now - told.at < AGAIN) return;
-    watched.told = { at: now, why, watermark };
-    const text = explanationText(explanation);
-    const shown = stands ? text.join(' ') : `${text[0]} It moves on.`;
-    station.worker.options.log(station.id, `has given nothing for ${formatDuration(now - emittedSince)}. ${shown}`);
+    const why = stands ? reason(explanation) : MOVES;
+    const isNew = told === undefined || (why !== told.why && explanation.watermark === told.watermark);
+    if (!isNew && now - told.at < AGAIN) return undefined;
+    watched.told = { at: now, why, watermark: explanation.watermark };
+    return { watched, explanation, why };
   }
 
-  #hasTimers(station: Station): boolean {
-    return station.tasks.some((task) => (task.timeReport()?.state?.pending('event') ?? 0) > 0);
+  /** Those that stand still for the same reason are told of together. */
+  #tell(all: readonly Still[], now: number): void {
+    for (const [first, ...others] of Map.groupBy(all, ({ why }) => why).values()) {
+      const { station, emittedSince } = first!.watched;
+      const text = explanationText(first!.explanation);
+      const why = first!.why === MOVES ? `${text[0]} It moves on.` : text.join(' ');
+      const names = others.map(({ watched }) => `'${watched.station.id}'`);
+      const same = names.length > 0 ? ` So it is with ${names.join(', ')}.` : '';
+      const silent = `has given nothing for ${formatDuration(now - emittedSince)}`;
+      station.worker.options.log(station.id, `${silent}. ${why}${same}`);
+    }
   }
+}
+
+/** Timers that wait for the end of the input do not count. */
+function isWaiting(station: Station): boolean {
+  return statesOf(station).some((state) => state.next('event') < Infinity);
 }
 
 /** Equal for the same reason. */

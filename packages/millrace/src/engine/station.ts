@@ -11,7 +11,6 @@ import type { Component } from '../topology/plan.ts';
 import type { Resource, Task } from '../topology/task.ts';
 import type { Port } from './edge.ts';
 import type { TimeMerge } from './event-time.ts';
-import { timeMetrics } from './explainer.ts';
 import type { Wait } from './explanation.ts';
 import { asItIs, deepFreeze } from './freeze.ts';
 import { Gate } from './gate.ts';
@@ -19,6 +18,7 @@ import { Metrics, StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
 import type { ComponentMetrics } from './running.ts';
 import type { SpoutTask } from './spout-task.ts';
+import { timeMetrics } from './station-time.ts';
 import type { Anchor } from './tree.ts';
 import type { Worker } from './worker.ts';
 

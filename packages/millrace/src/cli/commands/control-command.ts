@@ -23,16 +23,28 @@ export async function tell(what: 'activate' | 'deactivate' | 'stop' | 'kill', op
 
 const TEXT = ['COMPONENT', 'KIND'];
 const NUMBERS = ['TASKS', 'IN', 'EMITTED', 'ACKED', 'FAILED', 'LEDGER', 'P50', 'P99', 'CAPACITY', 'WAITING'];
-const HEAD = [...TEXT.map((title) => ({ title })), ...NUMBERS.map((title) => ({ title, right: true }))];
+/** Only in topologies that have them. */
+const OPTIONAL: readonly { readonly title: string; readonly of: (component: ComponentMetrics) => Cell }[] = [
+  { title: 'BEHIND', of: ({ lag }) => (lag === undefined ? undefined : formatDuration(Math.max(0, lag))) },
+  { title: 'TIMERS', of: ({ timers }) => timers },
+  { title: 'KEYS', of: ({ keys }) => keys },
+];
 
 export function statusLines({ pid, data, guarantee, metrics }: Status, columns?: number): string[] {
   const { topology, state, uptime, components } = metrics;
+  const optional = OPTIONAL.filter(({ of }) => components.some((component) => of(component) !== undefined));
+  const numbers = [...NUMBERS, ...optional.map(({ title }) => title)];
+  const head = [...TEXT.map((title) => ({ title })), ...numbers.map((title) => ({ title, right: true }))];
+  const rows = components.map((component) => [...row(component), ...optional.map(({ of }) => of(component))]);
   return [
     `${topology} is ${state} for ${formatDuration(uptime)} · ${guarantee} · process ${pid} · ${shortPath(data)}`,
     '',
-    ...tableLines(HEAD, components.map(row), columns),
+    ...tableLines(head, rows, columns),
     '',
     'P50 and P99: of a spout from emit to ack of the whole tree, of a bolt in its code, of a sink from event to write.',
+    ...(components.some(({ lag }) => lag !== undefined)
+      ? ["BEHIND: how far the clock is ahead of event time; 'millrace explain' says who holds it."]
+      : []),
   ];
 }
 
