@@ -1,6 +1,6 @@
 import { codeOf, errorNumber, LogError, type LogErrorCode } from '../errors.ts';
 import { OFFSETS_TOPIC, TRANSACTIONS_TOPIC } from '../log/data-directory.ts';
-import { unknownPartition } from '../log/partition.ts';
+import { unknownPartition } from '../log/partition-errors.ts';
 import { codecOf, HEADER_BYTES, isTransactional, producerOf } from '../log/record-batch.ts';
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { Produce } from '../protocol/messages/records.ts';

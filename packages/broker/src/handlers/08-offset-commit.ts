@@ -1,6 +1,6 @@
 import { codeOf, errorNumber, LogError, type LogErrorCode } from '../errors.ts';
 import type { OffsetToCommit } from '../groups/requests.ts';
-import { unknownPartition } from '../log/partition.ts';
+import { unknownPartition } from '../log/partition-errors.ts';
 import { OffsetCommit } from '../protocol/messages/groups.ts';
 import { handler } from '../server/handler.ts';
 import { topicOf } from './partition-of.ts';

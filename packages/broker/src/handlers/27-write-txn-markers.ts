@@ -1,6 +1,6 @@
 import { codeOf, errorNumber } from '../errors.ts';
 import { OFFSETS_TOPIC } from '../log/data-directory.ts';
-import { unknownPartition } from '../log/partition.ts';
+import { unknownPartition } from '../log/partition-errors.ts';
 import { WriteTxnMarkers } from '../protocol/messages/transactions.ts';
 import { type Call, handler } from '../server/handler.ts';
 import { durable } from '../transactions/log-participants.ts';

@@ -1,6 +1,7 @@
 import { LogError } from '../errors.ts';
 import type { DirectoryLog } from '../log/log.ts';
-import { type Partition, unknownPartition } from '../log/partition.ts';
+import type { Partition } from '../log/partition.ts';
+import { unknownPartition } from '../log/partition-errors.ts';
 import type { Topic } from '../log/topic.ts';
 import { NO_UUID } from '../protocol/fields.ts';
 

@@ -1,6 +1,7 @@
 import type { LogError } from '../errors.ts';
 import { baseOffsetOf, claimedSize, endOffsetOf, faultOf, HEADER_BYTES } from './record-batch.ts';
 import type { Segment } from './segment.ts';
+import { storageError } from './storage.ts';
 
 /**
  * Finds batches by offset in a partition's segments and checks each before it is given: its checksum, and that it
@@ -51,6 +52,20 @@ export class BatchReader {
     each: (bytes: Buffer, at: number) => boolean,
     largest = Number.POSITIVE_INFINITY,
     allocate: Allocate = Buffer.allocUnsafeSlow,
+  ): void {
+    try {
+      this.walk(offset, maxBytes, each, largest, allocate);
+    } catch (error) {
+      throw storageError(`cannot read from offset ${offset} on`, error);
+    }
+  }
+
+  private walk(
+    offset: number,
+    maxBytes: number,
+    each: (bytes: Buffer, at: number) => boolean,
+    largest: number,
+    allocate: Allocate,
   ): void {
     let n = this.segmentNumberOf(offset);
     let segment = this.segments[n]!;

@@ -13,7 +13,7 @@ import {
 import type { KeyedLog } from './keyed-log.ts';
 import type { Partition } from './partition.ts';
 import type { Cell } from './recovery-points.ts';
-import { isSystemError } from './storage.ts';
+import { storageError } from './storage.ts';
 import type { Topic } from './topic.ts';
 import { configWith, defaultConfig } from './topic-config.ts';
 
@@ -54,6 +54,8 @@ export class Catalog {
   private readonly ids = new Map<string, Topic>();
   private readonly internal = new Map<string, Known>();
   private cluster: string | undefined;
+  /** What is left to do of deletions before a name may be taken again. */
+  private unforgotten: (() => Promise<void>) | undefined;
   private nextProducerId = FIRST_PRODUCER_ID;
 
   private constructor(directory: DataDirectory, log: KeyedLog, random: () => number) {
@@ -73,7 +75,11 @@ export class Catalog {
       else records.set(id, JSON.parse(value.toString()));
     });
     await catalog.removeLeftovers(records);
-    for (const [id, record] of records) catalog.add(await catalog.openTopic(id, record));
+    for (const [id, record] of records) {
+      const topic = topicOf(id, record);
+      await catalog.openPartitions(topic, record, topic.partitions, 0);
+      catalog.add({ topic, record });
+    }
     await directory.points.flush();
     return catalog;
   }
@@ -225,9 +231,21 @@ export class Catalog {
       this.ids.delete(topic.id);
       topic.deleted = true;
       for (const partition of topic.partitions) partition.delete();
-      await this.removeFiles(record);
-      await forget();
+      this.unforgotten = forget;
+      let left: unknown;
+      await this.removeFiles(record).catch((error) => {
+        left = error;
+      });
+      await this.forget();
+      if (left !== undefined) {
+        throw storageError(`topic '${name}' is deleted, and its files stay until the log is opened again`, left);
+      }
     });
+  }
+
+  private async forget(): Promise<void> {
+    await this.unforgotten?.();
+    this.unforgotten = undefined;
   }
 
   private add(known: Known): void {
@@ -247,16 +265,19 @@ export class Catalog {
     internal?: true,
   ): Promise<Topic> {
     this.expectNew(name);
+    await this.forget();
     const id = uuid(this.random);
     const place = internal === undefined ? {} : { internal };
     const record: TopicRecord = { name, partitions, cells: this.freeCells(partitions), config, ...place };
+    const topic = topicOf(id, record);
     try {
       await this.makeFiles(id, record);
-      const known = await this.openTopic(id, record);
+      await this.openPartitions(topic, record, topic.partitions, 0);
       await this.write(id, record);
-      this.add(known);
-      return known.topic;
+      this.add({ topic, record });
+      return topic;
     } catch (error) {
+      for (const partition of topic.partitions) partition.delete();
       // What cannot be removed now is, when the log is opened or the name is taken again.
       if (this.directory.commit.stopped === undefined) await this.removeFiles(record).catch(() => undefined);
       throw storageError(`cannot create topic '${name}'`, error);
@@ -300,14 +321,6 @@ export class Catalog {
     await commit.syncDirectory(directory);
     if (names.includes(METADATA_FILE)) storage.remove(join(directory, METADATA_FILE));
     storage.remove(directory);
-  }
-
-  private async openTopic(id: string, record: TopicRecord): Promise<Known> {
-    const { name, config: set } = record;
-    const config = configWith(defaultConfig, set);
-    const topic: Topic = { name, id, partitions: [], config, set, deleted: false };
-    await this.openPartitions(topic, record, topic.partitions, 0);
-    return { topic, record };
   }
 
   private async openPartitions(topic: Topic, record: TopicRecord, into: Partition[], first: number): Promise<void> {
@@ -361,6 +374,11 @@ export class Catalog {
   }
 }
 
+/** Without its partitions. */
+function topicOf(id: string, { name, config: set }: TopicRecord): Topic {
+  return { name, id, partitions: [], config: configWith(defaultConfig, set), set, deleted: false };
+}
+
 function cellOf(id: string, record: TopicRecord, partition: number): Cell {
   return { number: record.cells[partition]!, owner: { id, partition } };
 }
@@ -374,11 +392,6 @@ function checkName(name: string): void {
       ? `'${name}' is the log's own; choose another name`
       : `'${name}' cannot name a topic; use 1 to 249 letters, digits, '.', '_' and '-', and not '.' or '..' alone`,
   );
-}
-
-export function storageError(what: string, error: unknown): unknown {
-  if (!isSystemError(error)) return error;
-  return new LogError('KAFKA_STORAGE_ERROR', `${what}: ${error.message}`, { cause: error });
 }
 
 /** Version 4. */

@@ -43,6 +43,10 @@ export const internalConfig: TopicConfig = { ...defaultConfig, 'segment.bytes': 
 /** How long a mark may trail what was synced: a power cut within it turns damage to those bytes into a torn tail. */
 const MARK_DELAY = 20;
 const OPEN_SEGMENTS = 64;
+/** Of partitions at rest, whose files are open for the next append or read. */
+const RESTING_FILES = 512;
+/** Milliseconds before a sync is tried again for which no file could be opened. */
+const PAUSE = 100;
 
 export class DataDirectory {
   readonly path: string;
@@ -53,6 +57,7 @@ export class DataDirectory {
   private readonly fsync: boolean;
   private readonly producerExpirationMs: number;
   private readonly files = new OpenFiles(OPEN_SEGMENTS);
+  private readonly resting = new OpenFiles(RESTING_FILES);
   private readonly lock: { release(): void };
   private cancelMark: (() => void) | undefined;
 
@@ -63,7 +68,7 @@ export class DataDirectory {
     this.fsync = options.fsync;
     this.producerExpirationMs = options.producerExpirationMs;
     this.lock = lock;
-    this.commit = new GroupCommit(options.storage, options.onStop);
+    this.commit = new GroupCommit(options.storage, options.onStop, () => pause(options.clock));
     this.points = new RecoveryPoints(options.storage, join(options.directory, 'recovery-point'), this.commit);
   }
 
@@ -101,8 +106,8 @@ export class DataDirectory {
 
   /** `config` gives the topic's effective settings, which may change. */
   async openPartition(topic: string, partition: number, cell: Cell, config: () => TopicConfig): Promise<Partition> {
-    const { clock, commit, points, storage, files, fsync } = this;
-    const place = { storage, files, directory: this.directoryOf(topic, partition) };
+    const { clock, commit, points, storage, files, resting, fsync } = this;
+    const place = { storage, files, resting, directory: this.directoryOf(topic, partition) };
     const state = await recoverPartition({
       topic,
       partition,
@@ -227,4 +232,8 @@ function exists(storage: Storage, directory: string): boolean {
     if (isSystemError(error, 'ENOENT')) return false;
     throw error;
   }
+}
+
+function pause(clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(PAUSE, resolve));
 }

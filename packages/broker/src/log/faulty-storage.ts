@@ -49,6 +49,12 @@ export class FaultyStorage implements Storage {
   capacity = Number.POSITIVE_INFINITY;
   /** Refuses the writes to paths for which it holds, as a full disk does. */
   failWrite: (path: string) => boolean = () => false;
+  /** Refuses to open paths for which it holds, as to a process that has too many files open. */
+  failOpen: (path: string) => boolean = () => false;
+  /** Refuses to remove paths for which it holds. */
+  failRemove: (path: string) => boolean = () => false;
+  /** Files that are open. */
+  openFiles = 0;
   /** Fails the syncs of paths for which it holds. */
   failSync: (path: string) => boolean = () => false;
 
@@ -85,6 +91,7 @@ export class FaultyStorage implements Storage {
 
   open(path: string, create: boolean): StorageFile {
     this.expectPower();
+    if (this.failOpen(path)) throw systemError('EMFILE', path);
     const parent = this.parentOf(path);
     const name = baseName(path);
     let node = parent.current.get(name);
@@ -130,12 +137,14 @@ export class FaultyStorage implements Storage {
     const parent = this.parentOf(path);
     const node = parent.current.get(baseName(path));
     if (node === undefined) throw systemError('ENOENT', path);
+    if (this.failRemove(path)) throw systemError('EACCES', path);
     if (node.kind === 'directory' && node.current.size > 0) throw systemError('ENOTEMPTY', path);
     this.change(path);
     setEntries(parent, new Map([[baseName(path), undefined]]));
   }
 
   async syncDirectory(path: string): Promise<void> {
+    if (this.failOpen(path)) throw systemError('EMFILE', path);
     const directory = this.directoryAt(path);
     const changes = [...directory.changes];
     this.beginSync();
@@ -158,6 +167,7 @@ export class FaultyStorage implements Storage {
 
   private handle(path: string, file: FileNode): StorageFile {
     let isOpen = true;
+    this.openFiles++;
     const expectOpen = () => {
       this.expectPower();
       if (!isOpen) throw systemError('EBADF', path);
@@ -188,6 +198,7 @@ export class FaultyStorage implements Storage {
         await this.syncFile(path, file);
       },
       close: () => {
+        if (isOpen) this.openFiles--;
         isOpen = false;
       },
     };

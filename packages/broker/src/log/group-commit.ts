@@ -1,5 +1,5 @@
 import { LogError } from '../errors.ts';
-import type { Storage, StorageFile } from './storage.ts';
+import { isOutOfFiles, type Storage, type StorageFile } from './storage.ts';
 
 /**
  * The one line of everything that waits for the disk. One sync is in flight at a time for the whole log, since more
@@ -8,9 +8,10 @@ import type { Storage, StorageFile } from './storage.ts';
  *
  * Law 12: a failed sync is never retried, because the system may have dropped the bytes that it failed to write and
  * would then report success. The first failure stops the line for good, and with it the log, until it is opened anew.
+ * A process that may open no more files has not failed to sync: nothing was dropped, and it is tried again a little later.
  */
 export interface Flushable {
-  /** Makes durable what there is now. Throws only when the log must stop. */
+  /** Makes durable what there is now. Throws when the log must stop, or, back in the line, when no file can be opened. */
   flush(): Promise<void>;
   /** The log stopped before its turn came. */
   abandon?(error: LogError): void;
@@ -19,13 +20,15 @@ export interface Flushable {
 export class GroupCommit {
   private readonly storage: Storage;
   private readonly onStop: (error: LogError) => void;
+  private readonly pause: () => Promise<void>;
   private readonly line = new Set<Flushable>();
   private running: Promise<void> | undefined;
   stopped: LogError | undefined;
 
-  constructor(storage: Storage, onStop: (error: LogError) => void) {
+  constructor(storage: Storage, onStop: (error: LogError) => void, pause: () => Promise<void>) {
     this.storage = storage;
     this.onStop = onStop;
+    this.pause = pause;
   }
 
   /** Whoever is in the line already keeps the place. */
@@ -68,7 +71,7 @@ export class GroupCommit {
     try {
       await sync;
     } catch (error) {
-      throw this.stop(what, error);
+      throw isOutOfFiles(error) ? error : this.stop(what, error);
     }
   }
 
@@ -90,7 +93,8 @@ export class GroupCommit {
       try {
         await one.flush();
       } catch (error) {
-        if (this.stopped === undefined) this.stop('the log', error);
+        if (isOutOfFiles(error)) await this.pause();
+        else if (this.stopped === undefined) this.stop('the log', error);
       }
       if (this.stopped !== undefined) break;
     }

@@ -1,16 +1,18 @@
 import { resolve } from 'node:path';
 import { LogError } from '../errors.ts';
 import type { GroupLag, Log, LogOptions, Producer, ProducerOptions, TopicConfig, TopicDescription } from './api.ts';
-import { Catalog, storageError } from './catalog.ts';
+import { Catalog } from './catalog.ts';
 import { systemClock, systemRandom } from './clock.ts';
 import { Compactor } from './compactor.ts';
 import { DataDirectory } from './data-directory.ts';
 import { fileStorage } from './file-storage.ts';
 import { GroupOffsets } from './group-offsets.ts';
 import type { KeyedLog } from './keyed-log.ts';
-import { type Partition, unknownPartition } from './partition.ts';
+import type { Partition } from './partition.ts';
+import { unknownPartition } from './partition-errors.ts';
 import { LogProducer } from './producer.ts';
 import { Retention } from './retention.ts';
+import { storageError } from './storage.ts';
 import type { Topic } from './topic.ts';
 
 const READ_BYTES = 1024 * 1024;

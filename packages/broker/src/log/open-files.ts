@@ -1,6 +1,6 @@
 /**
- * Bounds how many closed segments hold a file and their indexes open, whatever the size of the log: the one that was
- * not used for longest is released first. Segments that still take writes or syncs are not in here.
+ * Bounds how many files are open that could be closed, whatever the size of the log: the one that was not used for
+ * longest is released first. What waits for a write or a sync is not in here.
  */
 export interface Releasable {
   release(): void;

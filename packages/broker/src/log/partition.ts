@@ -6,13 +6,15 @@ import { expectFit, refusal } from './batch-validation.ts';
 import type { Clock } from './clock.ts';
 import type { Flushable, GroupCommit } from './group-commit.ts';
 import { writeInt64 } from './int64.ts';
+import { corruption, unknownPartition } from './partition-errors.ts';
 import { PartitionReader, type ReadBatches, type ReadOptions } from './partition-reader.ts';
 import type { ProducerSnapshots } from './producer-snapshots.ts';
 import type { ProducerDescription, ProducerFault, ProducerStates } from './producer-state.ts';
 import { lastOffsetDeltaOf, maxTimestampOf, producerOf } from './record-batch.ts';
+import type { PartitionState } from './recovery.ts';
 import type { Cell, RecoveryPoints } from './recovery-points.ts';
 import { Segment, type SegmentPlace } from './segment.ts';
-import { isSystemError } from './storage.ts';
+import { isOutOfFiles, isSystemError } from './storage.ts';
 import { segmentAge } from './topic-config.ts';
 import { type Marker, markerBatch } from './transaction-marker.ts';
 import { Watchers } from './watchers.ts';
@@ -41,20 +43,6 @@ export interface PartitionOptions {
   readonly rethrow: (error: unknown) => void;
   /** Told when a mark waits to be written. */
   readonly marked: () => void;
-}
-
-export interface PartitionState {
-  readonly segments: Segment[];
-  readonly start: number;
-  readonly end: number;
-  /** Below it the active segment's index files are known to be right. */
-  readonly indexed: number;
-  /** Below it compaction may have taken records; `clean` when it finished there. */
-  readonly compacted: number;
-  readonly clean: boolean;
-  readonly producers: ProducerStates;
-  readonly snapshots: ProducerSnapshots;
-  readonly error?: LogError | undefined;
 }
 
 const MAX_RELATIVE_OFFSET = 2 ** 31 - 1;
@@ -173,6 +161,7 @@ export class Partition implements Flushable {
     } else {
       this.unsyncedBytes += batch.length;
       if (this.unsyncedBytes >= LAZY_SYNC_BYTES) this.options.commit.enqueue(this);
+      this.active.rest();
       this.publish(this.active, this.active.size, this.end);
     }
     return base;
@@ -262,15 +251,27 @@ export class Partition implements Flushable {
     if (this.deleted || this.error !== undefined) return;
     const { commit } = this.options;
     commit.withdraw(this);
+    try {
+      await this.sync();
+    } catch (error) {
+      commit.enqueue(this);
+      throw error;
+    }
+  }
+
+  /** What is not done when it throws, the next call does. */
+  private async sync(): Promise<void> {
+    const { commit } = this.options;
     const from = this.segments.indexOf(this.firstUnsynced);
     const rolled = this.segments.slice(from, -1);
     const { active, end } = this;
     const size = active.size;
+    active.hold();
     this.unsyncedBytes = 0;
     if (!this.options.points.waits(this.cell)) this.snapshots.prune(this.indexed);
     if (this.directoryUnsynced) {
-      this.directoryUnsynced = false;
       await commit.syncDirectory(this.place.directory);
+      this.directoryUnsynced = active !== this.active;
     }
     for (const segment of rolled) {
       await commit.sync(segment.file, segment.path);
@@ -283,6 +284,7 @@ export class Partition implements Flushable {
     this.indexed = Math.max(this.indexed, active.base);
     this.synced = end;
     this.putMark();
+    if (active.size === size) active.rest();
     if (this.options.fsync) this.publish(active, size, end);
   }
 
@@ -306,6 +308,7 @@ export class Partition implements Flushable {
     const error = new LogError('KAFKA_STORAGE_ERROR', `${this.name}: cannot write at offset ${this.end}: ${reason}`, {
       cause,
     });
+    if (isOutOfFiles(cause)) return error;
     try {
       this.active.cutTail();
     } catch (cutError) {
@@ -576,15 +579,4 @@ export class Partition implements Flushable {
   get name(): string {
     return `topic '${this.topic}' partition ${this.partition}`;
   }
-}
-
-export function corruption(topic: string, partition: number, offset: number, what: string): LogError {
-  return new LogError(
-    'CORRUPT_MESSAGE',
-    `topic '${topic}' partition ${partition}: the batch at offset ${offset} was durable and is damaged (${what}); the partition refuses writes until its files are restored or the topic is deleted`,
-  );
-}
-
-export function unknownPartition(topic: string, partition: number): LogError {
-  return new LogError('UNKNOWN_TOPIC_OR_PARTITION', `topic '${topic}' partition ${partition} does not exist`);
 }

@@ -59,7 +59,6 @@ export class ProducerSnapshots {
   async sync(commit: GroupCommit, known: number): Promise<void> {
     const newest = this.unsynced.findLast((offset) => offset <= known);
     if (newest === undefined) return;
-    this.unsynced = this.unsynced.filter((offset) => offset > known);
     const path = this.pathOf(newest);
     const file = this.place.storage.open(path, false);
     try {
@@ -67,13 +66,19 @@ export class ProducerSnapshots {
     } finally {
       file.close();
     }
+    this.unsynced = this.unsynced.filter((offset) => offset > known);
   }
 
   /** Lets the old ones go. No mark that a crash may bring back says less than `known`. */
   prune(known: number): void {
     if (this.offsets.length <= KEPT) return;
     const counted = this.offsets.filter((offset) => offset <= known);
-    for (const old of counted.slice(0, -KEPT)) this.remove(old);
+    try {
+      for (const old of counted.slice(0, -KEPT)) this.remove(old);
+    } catch (error) {
+      // It does no harm, and goes the next time.
+      if (!isSystemError(error)) throw error;
+    }
   }
 
   /** After a crash nobody knows of which batches those behind the last one that counts tell. */

@@ -1,6 +1,6 @@
 import { LogError } from '../errors.ts';
 import type { GroupCommit } from './group-commit.ts';
-import { corruption, type PartitionState } from './partition.ts';
+import { corruption } from './partition-errors.ts';
 import { ProducerSnapshots } from './producer-snapshots.ts';
 import { ProducerStates } from './producer-state.ts';
 import { baseOffsetOf, claimedSize, endOffsetOf, faultOf, HEADER_BYTES } from './record-batch.ts';
@@ -32,6 +32,21 @@ export interface RecoveryRequest {
   /** Wall ms. */
   readonly now: number;
   readonly producerExpirationMs: number;
+}
+
+/** What a partition starts from. */
+export interface PartitionState {
+  readonly segments: Segment[];
+  readonly start: number;
+  readonly end: number;
+  /** Below it the active segment's index files are known to be right. */
+  readonly indexed: number;
+  /** Below it compaction may have taken records; `clean` when it finished there. */
+  readonly compacted: number;
+  readonly clean: boolean;
+  readonly producers: ProducerStates;
+  readonly snapshots: ProducerSnapshots;
+  readonly error?: LogError | undefined;
 }
 
 /** This much below the end is walked even after a clean stop; older batches are checked when they are read. */
@@ -73,6 +88,7 @@ export async function recoverPartition(request: RecoveryRequest): Promise<Partit
     segment.writtenAt = request.now;
   }
   for (const segment of segments.slice(0, -1)) segment.close();
+  segments[segments.length - 1]!.rest();
   const indexed = walked.indexTrusted ? Math.max(base, Math.min(mark.indexed, walked.end)) : base;
   const { compacted, clean } = mark;
   return { segments, start: mark.start, end: walked.end, indexed, compacted, clean, producers, snapshots };

@@ -14,7 +14,10 @@ import { isSystemError, type Storage, type StorageFile } from './storage.ts';
  */
 export interface SegmentPlace {
   readonly storage: Storage;
+  /** Closed segments that have their file and indexes open. */
   readonly files: OpenFiles;
+  /** Segments that take appends, and have their file open although nothing waits for it. */
+  readonly resting: OpenFiles;
   readonly directory: string;
 }
 
@@ -64,6 +67,9 @@ export class Segment implements Releasable {
   closed = false;
   /** The index files hold less than memory does. */
   private indexUnsaved = false;
+  /** The file stays open: something of it waits to be synced, or it has not its name yet. */
+  private held = false;
+  private readonly restingFile: Releasable = { release: () => this.closeFile() };
 
   constructor(place: SegmentPlace, base: number) {
     this.place = place;
@@ -84,6 +90,7 @@ export class Segment implements Releasable {
   /** Starts empty in a file that is to have this segment's name, and is kept open until `close`. */
   startIn(file: StorageFile): void {
     this.log = file;
+    this.held = true;
     this.loadedIndex = new SegmentIndex();
     this.loadedAborted = new AbortedTransactions();
     this.hasAbortedFile = false;
@@ -93,7 +100,20 @@ export class Segment implements Releasable {
   get file(): StorageFile {
     this.log ??= this.place.storage.open(this.path, false);
     if (this.closed) this.place.files.touch(this);
+    else if (!this.held) this.place.resting.touch(this.restingFile);
     return this.log;
+  }
+
+  /** Keeps the file open until `rest`. */
+  hold(): void {
+    this.held = true;
+    this.place.resting.forget(this.restingFile);
+  }
+
+  /** Nothing waits for the file: it may be closed, and is opened when it is used again. */
+  rest(): void {
+    this.held = false;
+    if (this.log !== undefined && !this.closed) this.place.resting.touch(this.restingFile);
   }
 
   /** Of its latest record, in wall ms; where no record has a timestamp, of its last append. */
@@ -114,6 +134,7 @@ export class Segment implements Releasable {
 
   /** Takes a batch, whose offsets are set, at the end. After it threw, `cutTail` must come before the next append. */
   append(batch: Buffer): void {
+    this.hold();
     this.file.write(batch, this.size);
     this.added(batch, 0, this.size, batch.length);
   }
@@ -247,12 +268,12 @@ export class Segment implements Releasable {
   /** From now on the file and the index are opened when they are used. Needs a saved and synced index. */
   close(): void {
     this.closed = true;
+    this.place.resting.forget(this.restingFile);
     this.place.files.touch(this);
   }
 
   release(): void {
-    this.log?.close();
-    this.log = undefined;
+    this.closeFile();
     this.loadedIndex = undefined;
     this.loadedAborted = undefined;
     this.place.files.forget(this);
@@ -262,6 +283,12 @@ export class Segment implements Releasable {
     this.release();
     const { storage, directory } = this.place;
     removeSegmentFiles(storage, directory, this.base, new Set(storage.list(directory)));
+  }
+
+  private closeFile(): void {
+    this.place.resting.forget(this.restingFile);
+    this.log?.close();
+    this.log = undefined;
   }
 
   /** An outdated file is a reason to write it, too. */

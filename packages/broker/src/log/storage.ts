@@ -44,3 +44,14 @@ export function isSystemError(error: unknown, ...codes: readonly string[]): erro
   if (!(error instanceof Error && 'code' in error) || error instanceof LogError) return false;
   return typeof error.code === 'string' && (codes.length === 0 || codes.includes(error.code));
 }
+
+/** The process, or the machine, may open no more files: what was asked for was not begun. */
+export function isOutOfFiles(error: unknown): boolean {
+  return isSystemError(error, 'EMFILE', 'ENFILE');
+}
+
+/** What the disk refused, as the log tells it; any other error as it is. */
+export function storageError(what: string, error: unknown): unknown {
+  if (!isSystemError(error)) return error;
+  return new LogError('KAFKA_STORAGE_ERROR', `${what}: ${error.message}`, { cause: error });
+}
