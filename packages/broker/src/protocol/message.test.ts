@@ -95,6 +95,8 @@ describe('hostile input', () => {
     assert.throws(() => one.decode(Buffer.from([0x7f, 0xff, 65]), 0), /32767 bytes are needed where 1 are left/);
     assert.throws(() => one.decode(Buffer.from([0xff, 0xfe]), 0), /-2 bytes are needed/);
     assert.throws(() => one.decode(Buffer.from([0xff, 0xff]), 0), /name is null/);
+    assert.throws(() => names.decode(Buffer.from([0, 0, 0, 1, 0xff, 0xff]), 0), /element 0 of an array is null/);
+    assert.throws(() => names.decode(Buffer.from([3, 1, 0, 0]), 1), /element 1 of an array is null/);
     assert.throws(() => one.decode(Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0x01]), 1), /a varint is longer/);
   });
 
@@ -102,6 +104,7 @@ describe('hostile input', () => {
     const one = new Message(0, { name: string, extra: string.tagged(1, 0) });
     const withTags = (...tags: number[]) => one.decode(Buffer.from([2, 65, ...tags]), 0);
     assert.deepEqual(withTags(2, 0, 1, 9, 1, 2, 2, 66), { name: 'A', extra: 'B' });
+    assert.throws(() => withTags(1, 1, 1, 0), /extra is null/);
     assert.throws(() => withTags(1, 0, 5, 1), /a tagged field claims 5 bytes where 1 are left/);
     assert.throws(() => withTags(2, 1, 1, 1, 1, 1, 1), /tag 1 follows tag 1/);
     assert.throws(() => withTags(1, 1, 1, 3, 66, 67), /longer than its size/);

@@ -59,7 +59,7 @@ class Layout {
 
   read(reader: Reader): Values {
     const values: Values = {};
-    const { flexible, version } = this;
+    const { flexible } = this;
     for (const step of this.steps) values[step.name] = this.readStep(reader, step);
     for (const [name, value] of this.absent) values[name] = value;
     if (!flexible) return values;
@@ -68,7 +68,7 @@ class Layout {
         ? undefined
         : (tag) => {
             const step = this.tagged.get(tag);
-            if (step !== undefined) values[step.name] = step.field.encoding.read(reader, flexible, version);
+            if (step !== undefined) values[step.name] = this.readStep(reader, step);
           },
     );
     return values;
@@ -158,7 +158,7 @@ export function nullableStruct<S extends Shape>(shape: S): Field<ReadOf<S> | nul
 export function array<R, W>(element: Field<R, W, false>): Field<R[], readonly W[], false>;
 export function array<S extends Shape>(shape: S): Field<ReadOf<S>[], readonly WriteOf<S>[], false>;
 export function array(of: Field<unknown, unknown> | Shape): Field<unknown[], readonly unknown[], false> {
-  const { encoding } = of instanceof Field ? of : (struct(of) as unknown as Field<unknown, unknown>);
+  const { encoding, traits } = of instanceof Field ? of : (struct(of) as unknown as Field<unknown, unknown>);
   return new Field<unknown[], readonly unknown[], false>({
     read(reader, flexible, version) {
       const count = reader.count(
@@ -167,7 +167,11 @@ export function array(of: Field<unknown, unknown> | Shape): Field<unknown[], rea
       );
       if (count === -1) return null as unknown as unknown[];
       const values: unknown[] = [];
-      for (let n = 0; n < count; n++) values.push(encoding.read(reader, flexible, version));
+      for (let n = 0; n < count; n++) {
+        const value = encoding.read(reader, flexible, version);
+        if (value === null && version < traits.nullableSince) reader.fail(`element ${n} of an array is null`);
+        values.push(value);
+      }
       return values;
     },
     write(writer, values, flexible, version) {
