@@ -14,6 +14,7 @@ import {
   Producer,
   type ProducerOptions,
   ResponseError,
+  type SendOptions,
   stringDeserializers,
   stringSerializers,
 } from '@platformatic/kafka';
@@ -36,12 +37,14 @@ async function make(what: string, partitions = 1, configs: { name: string; value
   return topic;
 }
 
-const producer = (options: Producing = {}) =>
-  new Producer({ ...base, serializers: stringSerializers, acks: -1, ...options });
+const producer = (options: Producing = {}) => new Producer({ ...base, serializers: stringSerializers, ...options });
 
-async function send(messages: MessageToProduce<string, string, string, string>[], options: Producing = {}) {
-  const client = producer(options);
-  await client.send({ messages });
+type Sending = Omit<SendOptions<string, string, string, string>, 'messages'>;
+
+/** The client takes `acks` with each call only, whatever its constructor was told; by itself it has 1. */
+async function send(messages: MessageToProduce<string, string, string, string>[], how: Sending = {}) {
+  const client = producer();
+  await client.send({ messages, acks: -1, ...how });
   await client.close();
 }
 
