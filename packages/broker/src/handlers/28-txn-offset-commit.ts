@@ -18,6 +18,7 @@ export const txnOffsetCommit = handler(
   TxnOffsetCommit,
   async (request, { version, broker }) => {
     const { transactionalId, producerId, producerEpoch, memberId, groupInstanceId, generationId } = request;
+    if (request.groupId === '') throw new LogError('INVALID_GROUP_ID', "a group's name has at least one character");
     const offsets: OffsetToCommit[] = [];
     const topics = request.topics.map(({ name: topic, partitions }) => ({
       name: topic,

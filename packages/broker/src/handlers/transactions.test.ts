@@ -192,6 +192,7 @@ test('offsets of a consumer that is no longer in its group are refused', async (
   assert.equal(await commitOffset(client, 3, producer, 't', { generationId: 4, memberId: 'gone' }), 22);
   const unnamed = await client.call(AddOffsetsToTxn, 3, { transactionalId, ...producer, groupId: '' });
   assert.equal(unnamed.errorCode, 24);
+  assert.equal(await commitOffset(client, 3, producer, 't', { groupId: '' }), 24);
 });
 
 test('operators see transactions and producers, and end what no coordinator knows of', async (t) => {

@@ -38,12 +38,16 @@ interface Kept {
 const MOST_SESSIONS = 1000;
 /** A session that was used within this, in ms, is not given up for a new one. */
 const KEPT_AT_LEAST = 120_000;
+/** Partitions of all sessions together, which a client may name without their being there. */
+const MOST_PARTITIONS = 250_000;
 const MAX_ID = 2 ** 31 - 1;
 const CLOSE = -1;
 
 export class FetchSessions {
   private readonly random: () => number;
   private readonly sessions = new Map<number, Kept>();
+  /** In all of them. */
+  private partitions = 0;
 
   constructor(random: () => number) {
     this.random = random;
@@ -61,7 +65,7 @@ export class FetchSessions {
     now: number,
   ): FetchSession {
     if (epoch === CLOSE || epoch === 0) {
-      if (id !== 0) this.sessions.delete(id);
+      this.giveUp(this.sessions.get(id));
       const partitions = new Map(changed.map((one) => [keyOf(one), one]));
       const made = epoch === CLOSE || partitions.size === 0 ? undefined : this.make(partitions, now);
       return { id: made?.id ?? 0, partitions, incremental: false };
@@ -76,8 +80,14 @@ export class FetchSessions {
     }
     kept.epoch = epoch === MAX_ID ? 1 : epoch + 1;
     kept.lastUsed = now;
+    const before = kept.partitions.size;
     for (const one of changed) this.change(kept, one);
     for (const key of forgotten) kept.partitions.delete(key);
+    this.partitions += kept.partitions.size - before;
+    if (this.partitions > MOST_PARTITIONS) {
+      this.giveUp(kept);
+      throw new LogError('FETCH_SESSION_ID_NOT_FOUND', `fetch session ${id} was given up: there is no room for it`);
+    }
     return { id, partitions: kept.partitions, incremental: true };
   }
 
@@ -93,11 +103,13 @@ export class FetchSessions {
   }
 
   private make(partitions: Map<string, FetchedPartition>, now: number): Kept | undefined {
+    if (this.partitions + partitions.size > MOST_PARTITIONS) return undefined;
     if (this.sessions.size >= MOST_SESSIONS && !this.giveUpOldest(now)) return undefined;
     let id = 0;
     while (id === 0 || this.sessions.has(id)) id = 1 + Math.floor(this.random() * (MAX_ID - 1));
     const kept = { id, partitions, epoch: 1, lastUsed: now };
     this.sessions.set(id, kept);
+    this.partitions += partitions.size;
     return kept;
   }
 
@@ -106,7 +118,14 @@ export class FetchSessions {
     for (const kept of this.sessions.values())
       if (oldest === undefined || kept.lastUsed < oldest.lastUsed) oldest = kept;
     if (oldest === undefined || now - oldest.lastUsed < KEPT_AT_LEAST) return false;
-    return this.sessions.delete(oldest.id);
+    this.giveUp(oldest);
+    return true;
+  }
+
+  private giveUp(kept: Kept | undefined): void {
+    if (kept === undefined) return;
+    this.sessions.delete(kept.id);
+    this.partitions -= kept.partitions.size;
   }
 }
 
