@@ -83,8 +83,19 @@ class Judge {
     for (int i = 0; i < configs.length; i += 2) settings.put(configs[i], configs[i + 1]);
     done(admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(settings))).all());
     // Apache Kafka opens partitions one by one after this; a batch that finds its own closed is late, or lost with acks=0.
-    done(admin.listOffsets(partitions(topic, partitions).stream().collect(Collectors.toMap(p -> p, p -> OffsetSpec.latest()))).all());
+    var ends = partitions(topic, partitions).stream().collect(Collectors.toMap(p -> p, p -> OffsetSpec.latest()));
+    until(() -> answered(admin.listOffsets(ends).all()), () -> "an answer of each partition of " + topic);
     return topic;
+  }
+
+  static boolean answered(KafkaFuture<?> future) throws Exception {
+    try {
+      done(future);
+      return true;
+    } catch (ExecutionException error) {
+      if (error.getCause() instanceof UnknownTopicOrPartitionException) return false;
+      throw error;
+    }
   }
 
   static Map<String, Object> config(Object... pairs) {
