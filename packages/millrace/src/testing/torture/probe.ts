@@ -36,22 +36,38 @@ export class Faults {
     this.#which = which;
   }
 
-  /** `ends`: everything is done. `step` names it: the same in each try. */
-  call(step: unknown, ends: boolean, what: () => string): void {
+  /** `at`: an emit, a function of the user's within an operator of ours, or the end, when everything is done. `step` names it, the same in each try. */
+  call(step: unknown, at: 'emit' | 'within' | 'end', what: () => string): void {
     const call = this.calls++;
     if (this.#which === undefined) return;
     if (this.#failed.has(step)) {
-      if (ends) this.#failed.delete(step);
+      if (at === 'end') this.done(step);
       return;
     }
-    const fails =
-      typeof this.#which === 'number' ? call === this.#which : this.#which === 'every' ? ends : this.#which();
+    const every = this.#which === 'every' && at !== 'emit';
+    const fails = typeof this.#which === 'function' ? this.#which() : every || call === this.#which;
     if (!fails) return;
     this.#failed.add(step);
     this.thrown++;
     this.last = what();
     throw new Error('thrown by the test');
   }
+
+  /** The step has ended well. */
+  done(step: unknown): void {
+    this.#failed.delete(step);
+  }
+}
+
+/** The probe whose bolt is running a step. */
+let running: Probe | undefined;
+
+/** For functions that a bolt of ours calls, such as those of an aggregate: they fail where a step may fail, too. */
+export function mayFail<A extends readonly unknown[], R>(run: (...given: A) => R): (...given: A) => R {
+  return (...given) => {
+    running?.inside();
+    return run(...given);
+  };
 }
 
 export class Probe {
@@ -63,6 +79,8 @@ export class Probe {
   /** Undefined while a handler runs that is not tried again. */
   #step: unknown;
   #what: () => string = () => '';
+  /** Of an operator of ours that changes what is stored in place: it promises that it fails only where user code does. */
+  #isOwned = false;
 
   constructor(faults: Faults, keyOf: (value: unknown, input: string | undefined) => CanonicalKey | undefined) {
     this.faults = faults;
@@ -77,6 +95,7 @@ export class Probe {
   #code(code: BoltCode, direct: ReadonlySet<string>): BoltCode {
     switch (code.kind) {
       case 'bolt':
+        this.#isOwned = Object.values(code.state).some((spec) => spec.owned);
         return { ...code, prepare: (task) => this.#prepared(code.prepare as never, task, direct) };
       case 'map': {
         const each = this.#stepOf(undefined, code.each as Handler);
@@ -121,11 +140,11 @@ export class Probe {
     const tagged = (to: Emitter, isDirect: boolean) =>
       isDirect
         ? (task: unknown, value: unknown, ...more: unknown[]) => {
-            this.#call(false);
+            this.#call('emit');
             to(task, this.#tagged(value), ...more);
           }
         : (value: unknown, ...more: unknown[]) => {
-            this.#call(false);
+            this.#call('emit');
             to(this.#tagged(value), ...more);
           };
     if (typeof emit === 'function') return tagged(emit, false);
@@ -154,13 +173,24 @@ export class Probe {
   #run(what: string, step: () => unknown): unknown {
     this.#what = () => `${what}, key ${shown(this.#key)}`;
     this.#step = this.#key ?? what;
-    const result = step();
-    this.#call(true);
-    return result;
+    running = this;
+    try {
+      const result = step();
+      this.#call('end');
+      return result;
+    } finally {
+      running = undefined;
+    }
   }
 
-  #call(ends: boolean): void {
-    if (this.#step !== undefined) this.faults.call(this.#step, ends, this.#what);
+  inside(): void {
+    this.faults.call(this.#step, 'within', this.#what);
+  }
+
+  #call(at: 'emit' | 'end'): void {
+    if (this.#step === undefined) return;
+    if (!this.#isOwned) this.faults.call(this.#step, at, this.#what);
+    else if (at === 'end') this.faults.done(this.#step);
   }
 
   #alone(handler: () => unknown): void {
@@ -177,11 +207,11 @@ export class Probe {
   *#many(each: (value: unknown, time: number) => Iterable<unknown>, value: unknown, time: number): Iterable<Tagged> {
     const key = this.#keyOf(value, undefined);
     const what = `input ${shown(value)} at ${time}`;
-    const call = (ends: boolean) => this.faults.call(key ?? what, ends, () => `${what}, key ${shown(key)}`);
+    const call = (at: 'emit' | 'end') => this.faults.call(key ?? what, at, () => `${what}, key ${shown(key)}`);
     for (const one of each(value, time)) {
-      call(false);
+      call('emit');
       yield { key, value: one };
     }
-    call(true);
+    call('end');
   }
 }

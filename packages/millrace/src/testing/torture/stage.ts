@@ -64,6 +64,7 @@ export class Stage {
   readonly #saved: Saved[] = [];
   #begun: Begun | undefined;
   #isFull = false;
+  #passing = false;
   #failure: MillraceError | undefined;
 
   constructor(options: StageOptions) {
@@ -139,8 +140,12 @@ export class Stage {
     }
   }
 
+  /** The clock goes on. Meanwhile downstream takes each value at once: what goes by the clock depends on how slow it is. */
   async pass(ms: number): Promise<void> {
+    await this.quiet();
+    this.#passing = true;
     await this.#options.runtime.advance(ms);
+    this.#passing = false;
   }
 
   /** Until nothing is under way. */
@@ -224,10 +229,9 @@ export class Stage {
   }
 
   async #end(): Promise<void> {
-    for (const task of this.#tasks) await this.#options.runtime.within(() => task.close(false));
-    await this.#options.runtime.settle();
     this.#worker.dead = true;
     this.#worker.cancelTimers();
+    for (const task of this.#tasks) await this.#options.runtime.within(() => task.close(false));
   }
 
   /** Downstream has taken its value. */
@@ -268,6 +272,7 @@ export class Stage {
         if (slot && !this.#isFull) {
           this.#isFull = true;
           this.#downstream.full();
+          if (this.#passing) this.#options.runtime.timers.soon(() => this.#takeOne());
         }
         return count;
       },
