@@ -49,9 +49,9 @@ export class CountOperator<T> implements WindowOperator<T> {
     if (completes) this.#task.emit(this.#complete(key, before, end));
 
     // From here on nothing throws.
-    const kept = before ?? { panes: [], next: 0 };
+    const kept = before ?? { panes: [pane], next: 0 };
     state.set(kept);
-    if (isNew) kept.panes.push(pane);
+    if (isNew && before !== undefined) kept.panes.push(pane);
     this.#columns.put(pane.accumulators, staged);
     kept.next = end;
     if (completes) this.#removeOver(kept, end);

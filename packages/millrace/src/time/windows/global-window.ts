@@ -15,7 +15,7 @@ export interface GlobalWindow {
   latest: number;
   news: boolean;
   /** When the timer is set to. */
-  early: number;
+  early: number | undefined;
 }
 
 export class GlobalOperator<T> implements WindowOperator<T> {
@@ -43,7 +43,7 @@ export class GlobalOperator<T> implements WindowOperator<T> {
     const staged = this.#columns.stage(accumulators);
 
     // From here on nothing throws.
-    const kept = before ?? { accumulators, earliest: time, latest: time, news: true, early: NEVER };
+    const kept = before ?? { accumulators, earliest: time, latest: time, news: true, early: undefined };
     state.set(kept);
     if (before === undefined) timers.end.set(END_OF_INPUT);
     this.#columns.put(accumulators, staged);
@@ -67,7 +67,7 @@ export class GlobalOperator<T> implements WindowOperator<T> {
     const accumulators = this.#rules.discarding ? this.#columns.create() : undefined;
     if (kept.news) this.#task.emit(this.#result(key, kept, 'early'));
     state.set(kept);
-    kept.early = NEVER;
+    kept.early = undefined;
     kept.news = false;
     if (accumulators === undefined) return;
     kept.accumulators = accumulators;
@@ -80,7 +80,7 @@ export class GlobalOperator<T> implements WindowOperator<T> {
     const kept = state.get();
     if (kept === undefined) return;
     if (kept.news || !this.#rules.discarding) this.#task.emit(this.#result(key, kept, 'on time'));
-    if (kept.early !== NEVER) timers.early.clear(kept.early);
+    if (kept.early !== undefined) timers.early.clear(kept.early);
     state.clear();
   }
 

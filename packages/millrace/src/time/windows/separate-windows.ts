@@ -26,24 +26,26 @@ interface Window {
 export interface SeparateWindows {
   /** In order of their start, which is that of their end. */
   readonly windows: Window[];
-  /** When the timer is set to. */
+  /** When the timers are set to. */
   due: number;
-  early: number;
+  early: number | undefined;
 }
 
 /** Windows of a grid, or sessions with a gap. */
 export type Placement<T> = Grid | ((value: T) => number);
 
-/** Where the value being added goes: a window that is there, or a new one in the place of others. */
+/** Where the value being added goes: a window that is there, or a new one in the place of others. Used again and again. */
 interface Target {
-  readonly at: number;
-  /** How many windows a new one replaces; undefined: none is new. */
-  readonly replaces: number | undefined;
-  readonly window: Window;
+  window: Window;
+  at: number;
+  /** How many windows a new one replaces; −1: the window is there. */
+  replaces: number;
   start: number;
   end: number;
   staged: Accumulators | undefined;
 }
+
+const THERE = -1;
 
 export class SeparateOperator<T> implements WindowOperator<T> {
   readonly timer = {
@@ -57,6 +59,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
   readonly #columns: Columns<T>;
   readonly #placement: Placement<T>;
   readonly #targets: Target[] = [];
+  #targetCount = 0;
 
   constructor(task: WindowTask<T, SeparateWindows>, placement: Placement<T>) {
     this.#task = task;
@@ -71,13 +74,12 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     const watermark = byClock ? Number.NEGATIVE_INFINITY : this.#task.watermark();
     this.#columns.take(value, time);
     const kept = this.#task.kept.get();
-    const targets = this.#targets;
-    targets.length = 0;
+    this.#targetCount = 0;
     const lastEnd =
       typeof this.#placement === 'function'
         ? this.#placeInSession(kept, time, time + this.#placement(value), watermark)
         : this.#placeInGrid(this.#placement, kept, time, watermark);
-    if (targets.length === 0) this.#task.late(value, time, lastEnd);
+    if (this.#targetCount === 0) this.#task.late(value, time, lastEnd);
     else this.#add(kept, watermark);
   }
 
@@ -106,8 +108,8 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     let at = kept === undefined ? 0 : kept.windows.length;
     while (at > 0 && kept!.windows[at - 1]!.start > start) at--;
     const there = at > 0 ? kept!.windows[at - 1]! : undefined;
-    if (there?.start === start) this.#found(at - 1, undefined, there, start, end);
-    else this.#found(at, 0, this.#window(start, end, this.#columns.create()), start, end);
+    if (there?.start === start) this.#found(there, at - 1, THERE, start, end);
+    else this.#found(this.#window(start, end, this.#columns.create()), at, 0, start, end);
   }
 
   /** A session takes in those that it touches: Flink's rule, for which the end belongs to both. */
@@ -125,8 +127,8 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     }
     if (this.#isLate(end, watermark)) return end;
     const touched = after - first;
-    if (touched === 1) this.#found(first, undefined, windows[first]!, start, end);
-    else this.#found(first, touched, this.#merged(windows, first, after, start, end), start, end);
+    if (touched === 1) this.#found(windows[first]!, first, THERE, start, end);
+    else this.#found(this.#merged(windows, first, after, start, end), first, touched, start, end);
     return end;
   }
 
@@ -143,21 +145,33 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     return { start, end, accumulators, news: true, over: false };
   }
 
-  #found(at: number, replaces: number | undefined, window: Window, start: number, end: number): void {
+  #found(window: Window, at: number, replaces: number, start: number, end: number): void {
     const staged = this.#columns.stage(window.accumulators);
-    this.#targets.push({ at, replaces, window, start, end, staged });
+    const target = this.#targets[this.#targetCount++];
+    if (target === undefined) {
+      this.#targets.push({ window, at, replaces, start, end, staged });
+      return;
+    }
+    target.window = window;
+    target.at = at;
+    target.replaces = replaces;
+    target.start = start;
+    target.end = end;
+    target.staged = staged;
   }
 
   /** From here on nothing throws. Windows of a grid come from the last one on, so that indexes stay right. */
   #add(before: SeparateWindows | undefined, watermark: number): void {
     const { kept: state, timers } = this.#task;
-    const kept = before ?? { windows: [], due: NEVER, early: NEVER };
+    // The first window is in the array from the start: an array that grows has room for 16 more.
+    const kept = before ?? { windows: [this.#targets[0]!.window], due: NEVER, early: undefined };
     state.set(kept);
     if (before === undefined && this.#rules.byClock) timers.end.set(END_OF_INPUT);
     let due = NEVER;
     let isEarly = false;
-    for (const { at, replaces, window, start, end, staged } of this.#targets) {
-      if (replaces !== undefined) kept.windows.splice(at, replaces, window);
+    for (let i = 0; i < this.#targetCount; i++) {
+      const { window, at, replaces, start, end, staged } = this.#targets[i]!;
+      if (replaces !== THERE && (i > 0 || before !== undefined)) kept.windows.splice(at, replaces, window);
       this.#columns.put(window.accumulators, staged);
       window.start = start;
       window.end = end;
@@ -247,7 +261,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
   #clear(kept: SeparateWindows): void {
     const { kept: state, timers } = this.#task;
     if (kept.due !== NEVER) timers.due.clear(kept.due);
-    if (kept.early !== NEVER) timers.early.clear(kept.early);
+    if (kept.early !== undefined) timers.early.clear(kept.early);
     if (this.#rules.byClock) timers.end.clear(END_OF_INPUT);
     state.clear();
   }
@@ -260,7 +274,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     const none = fresh.map(() => this.#fresh());
     for (const result of results) this.#task.emit(result);
     this.#task.kept.set(kept);
-    kept.early = NEVER;
+    kept.early = undefined;
     for (const [i, window] of fresh.entries()) this.#shown(window, none[i]);
   }
 

@@ -24,11 +24,10 @@ export interface SlidingWindows {
   /** The windows that end here or before are over, and have been shown. */
   shown: number;
   /** Ends of the first and the last window that late values have changed. */
-  lateFrom: number;
-  lateTo: number;
+  late: { from: number; to: number } | undefined;
   /** When the timers are set to. */
   due: number;
-  early: number;
+  early: number | undefined;
 }
 
 export class SlidingOperator<T> implements WindowOperator<T> {
@@ -69,9 +68,9 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     const staged = this.#columns.stage(pane.accumulators);
 
     // From here on nothing throws.
-    const kept = before ?? this.#begin();
+    const kept = before ?? this.#begin(pane);
     this.#task.kept.set(kept);
-    if (isNew) kept.panes.splice(at, 0, pane);
+    if (isNew && before !== undefined) kept.panes.splice(at, 0, pane);
     this.#columns.put(pane.accumulators, staged);
     pane.news = true;
     if (start < kept.shown) this.#running.forget(kept);
@@ -79,9 +78,9 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     if (early !== undefined) this.#scheduleEarly(kept, early);
   }
 
-  #begin(): SlidingWindows {
+  #begin(pane: SharedPane): SlidingWindows {
     if (this.#rules.byClock) this.#task.timers.end.set(END_OF_INPUT);
-    return { panes: [], shown: Number.NEGATIVE_INFINITY, lateFrom: NEVER, lateTo: -NEVER, due: NEVER, early: NEVER };
+    return { panes: [pane], shown: Number.NEGATIVE_INFINITY, late: undefined, due: NEVER, early: undefined };
   }
 
   /** The moment at which a window is over. By the clock it is the end itself: until then values may come. */
@@ -103,8 +102,8 @@ export class SlidingOperator<T> implements WindowOperator<T> {
       const from = Math.max(firstEnd, this.#endAt(watermark - this.#rules.lateness) + slide);
       const to = Math.min(over, lastEnd);
       if (from <= to) {
-        kept.lateFrom = Math.min(kept.lateFrom, from);
-        kept.lateTo = Math.max(kept.lateTo, to);
+        const { late = { from, to } } = kept;
+        kept.late = { from: Math.min(late.from, from), to: Math.max(late.to, to) };
         this.#schedule(kept, this.#moment(from));
       }
       kept.shown = Math.max(kept.shown, over);
@@ -160,8 +159,9 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     const kept = state.get();
     if (kept === undefined) return;
     const results: WindowResult[] = [];
-    if (kept.lateFrom <= kept.lateTo && this.#moment(kept.lateFrom) === time) {
-      this.#sweep(new Running(this.#columns), kept, kept.lateFrom, kept.lateTo, 'late', key, results);
+    const { late } = kept;
+    if (late !== undefined && this.#moment(late.from) === time) {
+      this.#sweep(new Running(this.#columns), kept, late.from, late.to, 'late', key, results);
     }
     const end = this.#endAt(time);
     if (this.#moment(end) === time && end > kept.shown && this.#holds(kept, end)) {
@@ -171,10 +171,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     for (const result of results) this.#task.emit(result);
     state.set(kept);
     if (kept.due <= time) kept.due = NEVER;
-    if (this.#moment(kept.lateFrom) <= time) {
-      kept.lateFrom = NEVER;
-      kept.lateTo = -NEVER;
-    }
+    if (late !== undefined && this.#moment(late.from) <= time) kept.late = undefined;
     kept.shown = Math.max(kept.shown, end);
     this.#removeExpired(kept, this.#rules.byClock ? time : Math.max(time, this.#task.watermark()));
   }
@@ -203,7 +200,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
   #clear(kept: SlidingWindows): void {
     const { kept: state, timers } = this.#task;
     if (kept.due !== NEVER) timers.due.clear(kept.due);
-    if (kept.early !== NEVER) timers.early.clear(kept.early);
+    if (kept.early !== undefined) timers.early.clear(kept.early);
     if (this.#rules.byClock) timers.end.clear(END_OF_INPUT);
     state.clear();
   }
@@ -223,7 +220,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     }
     for (const result of results) this.#task.emit(result);
     this.#task.kept.set(kept);
-    kept.early = NEVER;
+    kept.early = undefined;
     for (const pane of fresh) pane.news = false;
   }
 

@@ -49,7 +49,8 @@ export class WindowModel {
   }
 
   add(value: ModelValue, watermark: number): void {
-    const windows = this.#kind.kind === 'session' ? this.#session(value, this.#kind.gap) : this.#grid(value.time, this.#kind);
+    const windows =
+      this.#kind.kind === 'session' ? this.#session(value, this.#kind.gap) : this.#grid(value.time, this.#kind);
     const open = windows.filter(({ end }) => !this.#isExpired(end, watermark));
     if (open.length === 0) this.late.push(value.id);
     for (const window of open) {

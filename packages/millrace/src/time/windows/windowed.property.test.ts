@@ -83,7 +83,11 @@ function byKey(emitted: readonly Emitted[]): { results: Map<string, unknown[]>; 
   return { results, late };
 }
 
-function check({ assigner, model, options, rules }: Setting, actions: readonly Action[], faults: readonly number[]): void {
+function check(
+  { assigner, model, options, rules }: Setting,
+  actions: readonly Action[],
+  faults: readonly number[],
+): void {
   const stage = new WindowStage(windowed(assigner, aggregatesOf(new Fuse(faults)), options as never) as never);
   const models = new Map<string, WindowModel>();
   const modelOf = (key: string) => {
@@ -119,7 +123,11 @@ function check({ assigner, model, options, rules }: Setting, actions: readonly A
   const modelLate = [...models.values()].flatMap(({ late }) => late).sort((a, b) => a - b);
   if (options.late) assert.deepEqual(late, modelLate);
   else assert.equal(stage.rejected.length, modelLate.length);
-  assert.deepEqual([stage.size, stage.pending('event'), stage.pending('clock')], [0, 0, 0], 'nothing is left of any key');
+  assert.deepEqual(
+    [stage.size, stage.pending('event'), stage.pending('clock')],
+    [0, 0, 0],
+    'nothing is left of any key',
+  );
 }
 
 /** Lets the clock go on, moment by moment: early results, and windows by the clock. */
@@ -174,7 +182,11 @@ const rulesOf = ({ lateness = 0, early, mode }: WindowedOptions, byClock = false
 });
 
 const grids = fc
-  .record({ size: fc.integer({ min: 1, max: 40 }), slide: fc.integer({ min: 1, max: 40 }), offset: fc.integer({ min: -9, max: 9 }) })
+  .record({
+    size: fc.integer({ min: 1, max: 40 }),
+    slide: fc.integer({ min: 1, max: 40 }),
+    offset: fc.integer({ min: -9, max: 9 }),
+  })
   .map(({ size, slide, offset }) => ({ size: Math.max(size, slide), slide: Math.min(size, slide), offset }));
 
 function property(setting: fc.Arbitrary<Setting>, range: number): void {
@@ -185,32 +197,38 @@ function property(setting: fc.Arbitrary<Setting>, range: number): void {
 }
 
 test('tumbling windows by event time are those of the model', () => {
-  const setting = fc.tuple(grids, eventOptions).map(([{ size, offset }, options]): Setting => ({
-    assigner: tumbling(size, { offset }),
-    model: { kind: 'time', size, slide: size, offset },
-    options,
-    rules: rulesOf(options),
-  }));
+  const setting = fc.tuple(grids, eventOptions).map(
+    ([{ size, offset }, options]): Setting => ({
+      assigner: tumbling(size, { offset }),
+      model: { kind: 'time', size, slide: size, offset },
+      options,
+      rules: rulesOf(options),
+    }),
+  );
   property(setting, 50);
 });
 
 test('sliding windows by event time are those of the model', () => {
-  const setting = fc.tuple(grids, eventOptions).map(([{ size, slide, offset }, options]): Setting => ({
-    assigner: sliding(size, slide, { offset }),
-    model: { kind: 'time', size, slide, offset },
-    options,
-    rules: rulesOf(options),
-  }));
+  const setting = fc.tuple(grids, eventOptions).map(
+    ([{ size, slide, offset }, options]): Setting => ({
+      assigner: sliding(size, slide, { offset }),
+      model: { kind: 'time', size, slide, offset },
+      options,
+      rules: rulesOf(options),
+    }),
+  );
   property(setting, 50);
 });
 
 test('sessions by event time are those of the model', () => {
-  const setting = fc.tuple(fc.option(fc.integer({ min: 1, max: 6 })), eventOptions).map(([fixed, options]): Setting => ({
-    assigner: fixed === null ? session((v: ModelValue) => v.gap) : session<ModelValue>(fixed),
-    model: fixed === null ? { kind: 'session' } : { kind: 'session', gap: fixed },
-    options,
-    rules: rulesOf(options),
-  }));
+  const setting = fc.tuple(fc.option(fc.integer({ min: 1, max: 6 })), eventOptions).map(
+    ([fixed, options]): Setting => ({
+      assigner: fixed === null ? session((v: ModelValue) => v.gap) : session<ModelValue>(fixed),
+      model: fixed === null ? { kind: 'session' } : { kind: 'session', gap: fixed },
+      options,
+      rules: rulesOf(options),
+    }),
+  );
   property(setting, 40);
 });
 
