@@ -100,6 +100,36 @@ test('a write whose answer is lost is not written twice', async () => {
   await rm(directory, { recursive: true });
 });
 
+test('what is written after a write that was given up is not taken for a repetition of something older', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));
+  let silent = false;
+  const proxy = createServer((client) => {
+    const upstream = connect(broker.port, '127.0.0.1');
+    client.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => {}).on('close', () => client.destroy());
+    client.on('data', (bytes) => upstream.write(bytes));
+    upstream.on('data', (bytes) => (silent ? client.destroy() : client.write(bytes)));
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const broker = await Broker.start({ directory, advertised: { host: '127.0.0.1', port } });
+  const log = topicsAt(`127.0.0.1:${port}`, { hasty: true });
+  await log.ensureTopic({ name: 't' });
+  const write = (value: string) => log.produce('t', [{ key: null, value: Buffer.from(value), timestamp: 1 }]);
+  await write('first');
+  silent = true;
+  await assert.rejects(write('given up'), { code: 'MR_BROKERS' });
+  silent = false;
+  await write('last');
+  const { records } = broker.log.read('t', 0, 0);
+  const values = records.map(({ value }) => Buffer.from(value!).toString());
+  assert.deepEqual(values, ['first', 'given up', 'last']);
+  await log.close();
+  proxy.close();
+  await broker.close();
+  await rm(directory, { recursive: true });
+});
+
 test('an address that is none is refused at once', () => {
   for (const address of ['localhost', 'localhost:0', 'localhost:99999', ':9092', 'kafka://a:9092', ''])
     assert.throws(() => topicsAt(address), { code: 'MR_OPTION' }, address);

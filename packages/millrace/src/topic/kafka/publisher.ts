@@ -195,6 +195,8 @@ export class Publisher {
     const late = clock.monotonic() + pause - queue.failingSince > GIVE_UP_AFTER;
     if (!(error instanceof Again) || late) {
       queue.busy = false;
+      // With the old identity and a sequence from 0 on, news would look like a repetition of what was written first.
+      this.#identity = undefined;
       queue.lost(error instanceof Again ? this.#cluster.unanswered(doing, error) : error);
       return;
     }
