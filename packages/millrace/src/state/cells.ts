@@ -12,7 +12,7 @@ export type Written = number | readonly number[] | undefined;
 export type Kept = readonly [kept: unknown, written?: Written];
 
 /** The change that all kinds share: the whole cell was replaced. Theirs are above. */
-export const REPLACED = 0;
+const REPLACED = 0;
 
 export abstract class Cells implements Undoer {
   readonly name: string;

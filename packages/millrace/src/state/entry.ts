@@ -1,6 +1,7 @@
 /** What a store keeps for one key: a cell for each declared state, and the timers that are set. */
 import type { CanonicalKey, Key } from '../topology/key.ts';
 import { keyGroup } from '../topology/key.ts';
+import { NO_APPOINTMENT } from './appointments.ts';
 
 export class Entry {
   readonly id: CanonicalKey;
@@ -14,8 +15,9 @@ export class Entry {
   mark = 0;
   /** The last timer that was set; the others hang on it. */
   timers: PendingTimer | undefined = undefined;
-  /** When this key is looked at for what has expired: by the clock, by event time. */
-  sweeps: (PendingTimer | undefined)[] | undefined = undefined;
+  /** When this key is looked at for what has expired, as `Appointments` counts. */
+  clockSweep = NO_APPOINTMENT;
+  eventSweep = NO_APPOINTMENT;
   #group = -1;
 
   constructor(id: CanonicalKey, key: Key, cells: unknown[]) {

@@ -3,12 +3,11 @@
  * when there is an earlier one, and appointments are rounded up, so that keys share them; what is not seen any more may
  * therefore stay in memory for a sixteenth of its time to live longer.
  */
-
 import { milliseconds } from '../duration.ts';
 import type { Ttl } from '../topology/state-spec.ts';
 import type { TimerDomain } from '../topology/timer-spec.ts';
-import { type Entry, PendingTimer } from './entry.ts';
-import { TimerQueue } from './timer-queue.ts';
+import { Appointments } from './appointments.ts';
+import type { Entry } from './entry.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 const UNKNOWN = Number.NEGATIVE_INFINITY;
@@ -30,10 +29,7 @@ export class Expiry {
   #eventTime = UNKNOWN;
   /** The first watermark: what was written before it counts from it. */
   #began = NEVER;
-  readonly #queues = [new TimerQueue(), new TimerQueue()] as const;
-  /** Appointments are at multiples of it. */
-  readonly #width = [NEVER, NEVER];
-  #appointments = 0;
+  readonly #appointments = [new Appointments('clockSweep'), new Appointments('eventSweep')] as const;
 
   constructor(now: () => number) {
     this.#now = now;
@@ -43,8 +39,8 @@ export class Expiry {
   lifetime(ttl: Ttl): Lifetime {
     const { domain, ms: span } = spanOf(ttl);
     const lifetime = new Lifetime(this, domain, span);
-    const { index, ms } = lifetime;
-    this.#width[index] = Math.min(this.#width[index]!, Math.max(1, Math.ceil(ms / 16)));
+    const appointments = this.#of(lifetime.index);
+    appointments.width = Math.min(appointments.width, Math.max(1, Math.ceil(span / 16)));
     return lifetime;
   }
 
@@ -88,41 +84,30 @@ export class Expiry {
 
   /** Sees to it that the key is looked at when what expires at `end` has. */
   schedule(entry: Entry, index: number, end: number): void {
-    const width = this.#width[index]!;
-    const at = end === NEVER ? UNKNOWN : Math.ceil(end / width) * width;
-    entry.sweeps ??= [undefined, undefined];
-    const there = entry.sweeps[index];
-    if (there !== undefined) {
-      if (there.time <= at) return;
-      this.#queues[index]!.remove(there);
-    }
-    const appointment = new PendingTimer(entry, '', at, this.#appointments++);
-    entry.sweeps[index] = appointment;
-    this.#queues[index]!.add(appointment);
+    this.#of(index).make(entry, end);
   }
 
   forget(entry: Entry): void {
-    const { sweeps } = entry;
-    if (sweeps === undefined) return;
-    for (const index of [0, 1] as const) if (sweeps[index] !== undefined) this.#queues[index].remove(sweeps[index]);
-    entry.sweeps = undefined;
+    for (const appointments of this.#appointments) appointments.cancel(entry);
   }
 
   next(index: number): number {
-    return this.#queues[index]!.next;
+    return this.#of(index).next;
   }
 
   /** Whether a key has to be looked at now. */
   due(index: number): boolean {
     const now = this.time(index);
-    return now !== UNKNOWN && this.#queues[index]!.next <= now;
+    return now !== UNKNOWN && this.next(index) <= now;
   }
 
   /** The next key to be looked at, where one is due. It has no appointment any more. */
   take(index: number): Entry {
-    const { entry } = this.#queues[index]!.take()!;
-    entry.sweeps![index] = undefined;
-    return entry;
+    return this.#of(index).take();
+  }
+
+  #of(index: number): Appointments {
+    return index === 0 ? this.#appointments[0] : this.#appointments[1];
   }
 }
 

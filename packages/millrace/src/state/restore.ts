@@ -45,7 +45,7 @@ export class Restore {
     const entry = this.#step.add(id, key);
     for (const [i, taken] of states.entries()) {
       const kept = content.cells[i];
-      if (kept !== undefined && taken !== undefined) this.#takeCell(entry, kept, taken);
+      if (kept && taken !== undefined) this.#takeCell(entry, kept, taken);
     }
     const saved = content.timers;
     for (let i = 0; i < saved.length; i += 3) {

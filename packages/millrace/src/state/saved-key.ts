@@ -1,5 +1,6 @@
 /** What a snapshot has of one key, as bytes and back. */
-import { structured, unfaithful } from '../codec/structured.ts';
+import { compact } from '../codec/compact.ts';
+import { unfaithful } from '../codec/structured.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Key } from '../topology/key.ts';
 import type { Cells, Kept } from './cells.ts';
@@ -7,8 +8,8 @@ import type { Entry } from './entry.ts';
 import type { SavedKey } from './keyed-store.ts';
 
 export interface SavedContent {
-  /** By the order of the shapes. */
-  readonly cells: readonly (Kept | undefined)[];
+  /** By the order of the shapes; null where there is nothing. */
+  readonly cells: readonly (Kept | null)[];
   /** For each timer the number of its declaration, its time, and its order. */
   readonly timers: readonly number[];
 }
@@ -24,14 +25,14 @@ export interface Declared {
 export function saveKey(entry: Entry, declared: Declared): SavedKey {
   const { group, key } = entry;
   const { cells, timers } = contentOf(entry, declared);
-  const isGone = timers.length === 0 && cells.every((kept) => kept === undefined);
+  const isGone = timers.length === 0 && cells.every((kept) => kept === null);
   return { group, key, data: isGone ? undefined : encoded([cells, timers], key, declared) };
 }
 
 export function contentOf(entry: Entry, { cells, timerNames }: Declared): SavedContent {
   const kept = cells.map((kind) => {
     const cell = entry.cells[kind.index];
-    return cell === undefined ? undefined : kind.save(cell);
+    return cell === undefined ? null : (kind.save(cell) ?? null);
   });
   const timers: number[] = [];
   for (let timer = entry.timers; timer !== undefined; timer = timer.next) {
@@ -41,7 +42,7 @@ export function contentOf(entry: Entry, { cells, timerNames }: Declared): SavedC
 }
 
 export function contentFrom(data: Uint8Array): SavedContent {
-  const [cells, timers] = structured.decode(data) as [SavedContent['cells'], SavedContent['timers']];
+  const [cells, timers] = compact.decode(data) as [SavedContent['cells'], SavedContent['timers']];
   return { cells, timers };
 }
 
@@ -49,7 +50,7 @@ type Content = readonly [SavedContent['cells'], SavedContent['timers']];
 
 function encoded(content: Content, key: Key, { component, cells }: Declared): Uint8Array {
   try {
-    return structured.encode(content);
+    return compact.encode(content);
   } catch (error) {
     for (const [i, kept] of content[0].entries()) {
       const found = kept && unfaithful(kept[0]);

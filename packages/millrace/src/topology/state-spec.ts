@@ -90,7 +90,7 @@ export function reducing<T, A>(
 
 /**
  * For operators of ours whose accumulators are changed in place: values are not frozen, and undo puts back the reference
- * alone. So the operator calls `set` before it changes a value, and does not throw after it has.
+ * alone. So the operator calls `set` before it changes a value, does not throw after it has, and puts no object into a value twice.
  */
 export function owned<H>(spec: StateSpec<H>): StateSpec<H> {
   return { ...spec, owned: true };

@@ -1,0 +1,100 @@
+/**
+ * When each key is to be looked at for what has expired. Appointments are rounded up to a multiple of `width`, so that many
+ * keys share one, and a key has one at a time; those that were called off are cleaned away when they are many.
+ */
+import type { Entry } from './entry.ts';
+import { TimeHeap } from './time-heap.ts';
+
+/** Those called off that may lie about beside as many that hold. */
+const SLACK = 64;
+
+interface Appointment {
+  readonly number: number;
+  /** How many of the entries still come. */
+  live: number;
+  entries: Entry[];
+}
+
+/** The number of an entry that has none: later than all. Small integers, as each key keeps them. */
+export const NO_APPOINTMENT = 2 ** 30;
+/** That of what expires at a time that is not known yet: it is looked at as soon as there is any. */
+const UNDATED = -(2 ** 30);
+
+/** Where an entry keeps the number of its appointment. */
+export type Field = 'clockSweep' | 'eventSweep';
+
+export class Appointments {
+  /** In milliseconds. Set before the first appointment is made. */
+  width = Number.POSITIVE_INFINITY;
+  readonly #field: Field;
+  /** By time ÷ width, from `#base` on. */
+  readonly #byNumber = new Map<number, Appointment>();
+  readonly #numbers = new TimeHeap();
+  /** The first number there was. */
+  #base: number | undefined;
+
+  constructor(field: Field) {
+    this.#field = field;
+  }
+
+  /** The time of the earliest; Infinity if none. */
+  get next(): number {
+    const first = this.#first();
+    return first === undefined ? Number.POSITIVE_INFINITY : (first.number + this.#base!) * this.width;
+  }
+
+  /** Makes one for then or soon after, unless the entry has an earlier one. */
+  make(entry: Entry, time: number): void {
+    const multiple = Math.ceil(time / this.width);
+    if (this.#base === undefined) this.#base = Number.isFinite(multiple) ? multiple : 0;
+    const number = Number.isFinite(multiple) ? multiple - this.#base : UNDATED;
+    const had = entry[this.#field];
+    if (had <= number) return;
+    this.cancel(entry);
+    entry[this.#field] = number;
+    const there = this.#byNumber.get(number);
+    if (there !== undefined) {
+      there.live++;
+      there.entries.push(entry);
+    } else {
+      this.#byNumber.set(number, { number, live: 1, entries: [entry] });
+      this.#numbers.push(number);
+    }
+  }
+
+  cancel(entry: Entry): void {
+    const field = this.#field;
+    const had = entry[field];
+    if (had === NO_APPOINTMENT) return;
+    entry[field] = NO_APPOINTMENT;
+    const appointment = this.#byNumber.get(had)!;
+    this.#left(appointment);
+    if (appointment.entries.length > 2 * appointment.live + SLACK) {
+      appointment.entries = [...new Set(appointment.entries)].filter((other) => other[field] === had);
+    }
+  }
+
+  /** One of those who have the earliest, which is over for it. */
+  take(): Entry {
+    const field = this.#field;
+    const appointment = this.#first()!;
+    for (;;) {
+      const entry = appointment.entries.pop()!;
+      if (entry[field] !== appointment.number) continue;
+      entry[field] = NO_APPOINTMENT;
+      this.#left(appointment);
+      return entry;
+    }
+  }
+
+  #first(): Appointment | undefined {
+    const numbers = this.#numbers;
+    while (numbers.size > 0 && !this.#byNumber.has(numbers.first)) numbers.pop();
+    return this.#byNumber.get(numbers.first);
+  }
+
+  #left(appointment: Appointment): void {
+    appointment.live--;
+    if (appointment.live === 0) this.#byNumber.delete(appointment.number);
+  }
+}
