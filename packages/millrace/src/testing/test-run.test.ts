@@ -200,3 +200,102 @@ test('what could not cross to another worker is told as well when a promise gave
   run.feed('raw', { device: 'd', site: 's', value: 1 });
   await assert.rejects(run.settle(), { code: 'MR_EDGE_ENCODING' });
 });
+
+interface Visit {
+  readonly page: string;
+  readonly at: number;
+}
+/** Visits per page, told ten seconds after the first one. */
+const visits = bolt({
+  emits: type<string>(),
+  state: { count: value(0) },
+  timers: { tell: 'event' },
+  prepare: ({ emit, state: { count }, timers }) => ({
+    execute(_: Visit, time: number) {
+      if (count.get() === 0) timers.tell.set(time + 10_000);
+      count.set(count.get() + 1);
+    },
+    timer: {
+      tell(_, page) {
+        emit(`${page}: ${count.get()}`);
+        count.clear();
+      },
+    },
+  }),
+});
+const site = topology('site', (t) => {
+  const raw = t.spout('raw', spout({ emits: type<Visit>(), open: () => ({ nextTuple: () => false }) }), {
+    time: { from: (v) => v.at },
+  });
+  return { raw, counts: t.bolt('visits', raw.fields('page'), visits, { parallelism: 3 }) };
+});
+
+test('a value has the time that its spout would find in it, and a time that is none sends it to the ledger', async () => {
+  const run = testRun(site);
+  run.feed('raw', { page: 'a', at: 5_000 });
+  run.feed('raw', { page: 'a', at: Number.NaN });
+  run.feed('raw', { page: 'b', at: 5_000 }, 7_000);
+  assert.deepEqual(
+    run.readTimed('raw').map(([v, time]) => [v.page, time]),
+    [
+      ['a', 5_000],
+      ['b', 7_000],
+    ],
+  );
+  await run.watermark(16_000);
+  assert.deepEqual(run.readTimed('counts'), [['a: 1', 15_000]]);
+  await run.end();
+  assert.deepEqual(run.readTimed('counts'), [['b: 1', 17_000]]);
+  assert.deepEqual(
+    run.ledger().map(({ component, cause, detail }) => [component, cause, detail]),
+    [['raw', 'time', 'its time is NaN, which is not a number of milliseconds since 1970, 0 or more']],
+  );
+});
+
+test('what a component keeps for a key is there to be looked at, and so is that it keeps nothing any more', async () => {
+  const run = testRun(site);
+  for (const page of ['a', 'b', 'a']) run.feed('raw', { page, at: 1_000 });
+  assert.deepEqual(run.state('visits', 'a'), { state: { count: 2 }, timers: [{ name: 'tell', time: 11_000 }] });
+  assert.deepEqual(run.keys('visits').sort(), ['a', 'b']);
+  await run.watermark(11_000);
+  assert.equal(run.state('visits', 'a'), undefined);
+  assert.deepEqual(run.keys('visits'), []);
+  assert.throws(() => run.keys('visit'), { code: 'MR_UNKNOWN_COMPONENT' });
+});
+
+test('a year of visits takes no longer than its visits', async () => {
+  const run = testRun(site);
+  const day = 86_400_000;
+  for (let d = 0; d < 365; d++) {
+    run.feed('raw', { page: `page ${d}`, at: d * day });
+    await run.watermark(d * day);
+  }
+  assert.equal(run.read('counts').length, 364);
+  assert.deepEqual(run.keys('visits'), ['page 364']);
+});
+
+test('a watermark stays behind the values that were fed before it, also while a queue is full', async () => {
+  const slow = asyncBolt({
+    concurrency: 1,
+    execute: (v: Visit) => new Promise<Visit>((resolve) => setTimeout(() => resolve(v), 10)),
+  });
+  const t = topology('slow', (t) => {
+    const raw = t.spout('raw', spout({ emits: type<Visit>(), open: () => ({ nextTuple: () => false }) }));
+    const passed = t.bolt('slow', raw.shuffle(), slow, { queue: 1 });
+    return { raw, passed, counts: t.bolt('visits', passed.fields('page'), visits) };
+  });
+  const run = testRun(t);
+  for (let i = 0; i < 5; i++) run.feed('raw', { page: 'a', at: 0 }, 0);
+  await run.watermark(10_000);
+  run.feed('raw', { page: 'a', at: 0 }, 20_000);
+  await run.advance('1s');
+  assert.deepEqual(run.read('counts'), ['a: 5']);
+  assert.equal(run.state('visits', 'a')?.state.count, 1);
+});
+
+test('the watermark of a stream that no spout gives is refused: it follows from others', async () => {
+  await assert.rejects(testRun(site).watermark(1, 'counts'), {
+    code: 'MR_OPTION',
+    message: /"counts".* a stream of a spout/,
+  });
+});

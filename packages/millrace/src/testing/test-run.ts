@@ -15,6 +15,9 @@ import type { LedgerEntry } from '../ledger/ledger.ts';
 import { memoryLedger } from '../ledger/memory.ts';
 import type { SimulatedRuntime } from '../runtime/simulated.ts';
 import { simulatedRuntime } from '../runtime/simulated.ts';
+import type { KeyContent, KeyedStore } from '../state/keyed-store.ts';
+import { Timestamps } from '../time/timestamps.ts';
+import type { Key } from '../topology/key.ts';
 import type { Component } from '../topology/plan.ts';
 import type { Sink } from '../topology/sink.ts';
 import { sink } from '../topology/sink.ts';
@@ -35,21 +38,32 @@ export interface TestRunOptions {
 }
 
 export interface TestRun<E> {
-  /** Gives one value to a stream, as if its component had emitted it. `time`: event time in ms, by default the clock's. */
+  /**
+   * Gives one value to a stream, as if its component had emitted it. `time`: event time in ms. Default: what the spout's
+   * `time.from` says, else the clock's.
+   */
   feed<N extends keyof E & string>(stream: N, value: ValueOf<E[N]>, time?: number): void;
   /**
    * Event time has come so far, ms: event timers up to it are told, windows that end there close. Of all spouts, or of the
    * one whose stream is named. Infinity: the end of the input. It never goes back.
    */
   watermark(time: number, stream?: keyof E & string): Promise<void>;
+  /** The end of all inputs: event time goes to infinity, all windows close. */
+  end(): Promise<void>;
   /** Lets virtual time pass: clock timers, ticks, time-outs, retries and promises go on in order. Rejects if the topology failed. */
   advance(by: Duration): Promise<void>;
   /** Lets promises go on without letting time pass. */
   settle(): Promise<void>;
   /** What came out on a stream since the last read. */
   read<N extends keyof E & string>(stream: N): ValueOf<E[N]>[];
+  /** The same with their event times. */
+  readTimed<N extends keyof E & string>(stream: N): [value: ValueOf<E[N]>, time: number][];
   /** What a sink was to write since the last look, by the sink's name. */
   written(sink: string): unknown[];
+  /** What a component keeps for a key: its state by name, and its timers; undefined if nothing. */
+  state(component: string, key: Key): KeyContent | undefined;
+  /** The keys for which a component keeps state or timers. */
+  keys(component: string): Key[];
   /** All entries of the ledger, oldest first. */
   ledger(): readonly LedgerEntry[];
   /** Virtual wall-clock time, milliseconds. */
@@ -80,9 +94,10 @@ class VirtualRun implements TestRun<Ends> {
   readonly #worker: Worker;
   readonly #stations: ReadonlyMap<string, Station>;
   readonly #ends: Ends;
-  readonly #taps = new Map<string, unknown[]>();
+  readonly #taps = new Map<string, [value: unknown, time: number][]>();
   readonly #written = new Map<string, unknown[]>();
-  readonly #waiting = new Map<Station, { output: Output; fed: Fed }[]>();
+  /** What a full queue downstream holds back: values and watermarks, in their order. */
+  readonly #waiting = new Map<Station, (() => void)[]>();
   #failure: MillraceError | undefined;
 
   constructor(built: Built, { seed = 1, start = 0, encodeEdges = false }: TestRunOptions) {
@@ -104,12 +119,10 @@ class VirtualRun implements TestRun<Ends> {
     this.#stations = this.#runtime.within(() => this.#open(this.#withTestEnds(built)));
   }
 
-  feed(stream: string, value: unknown, time: number = this.#runtime.clock.now()): void {
+  feed(stream: string, value: unknown, given?: number): void {
     const { station, output } = this.#end(stream);
-    const fed = { value, time };
-    const waiting = this.#waiting.get(station);
-    if (waiting !== undefined) waiting.push({ output, fed });
-    else this.#runtime.within(() => this.#send(station, output, fed));
+    const time = this.#timeOf(station, value, given);
+    if (!Number.isNaN(time)) this.#inTurn(station, () => this.#send(output, { value, time }));
     this.#throwFailure();
   }
 
@@ -125,16 +138,42 @@ class VirtualRun implements TestRun<Ends> {
 
   async watermark(time: number, stream?: string): Promise<void> {
     const stations = stream === undefined ? [...this.#stations.values()] : [this.#end(stream).station];
-    this.#runtime.within(() => {
-      for (const { spouts } of stations)
-        for (const { outputs } of spouts) for (const output of outputs) output.advance(time, false);
-    });
+    if (stream !== undefined && stations[0]!.component.kind !== 'spout') {
+      const want = "a stream of a spout: the others' watermarks follow from it";
+      throw new MillraceError('MR_OPTION', ['the test', 'the stream of watermark', stream, want]);
+    }
+    for (const station of stations) {
+      for (const { outputs } of station.spouts)
+        this.#inTurn(station, () => {
+          for (const output of outputs) output.advance(time, false);
+        });
+    }
     await this.settle();
   }
 
+  async end(): Promise<void> {
+    await this.watermark(Number.POSITIVE_INFINITY);
+  }
+
   read(stream: string): never[] {
+    return this.readTimed(stream).map(([value]) => value);
+  }
+
+  readTimed(stream: string): [value: never, time: number][] {
     this.#end(stream);
-    return this.#taps.get(stream)!.splice(0) as never[];
+    return this.#taps.get(stream)!.splice(0) as [never, number][];
+  }
+
+  state(component: string, key: Key): KeyContent | undefined {
+    for (const state of this.#states(component)) {
+      const content = state.read(key);
+      if (content !== undefined) return content;
+    }
+    return undefined;
+  }
+
+  keys(component: string): Key[] {
+    return this.#states(component).flatMap((state) => [...state.keys()]);
   }
 
   written(sink: string): unknown[] {
@@ -154,10 +193,19 @@ class VirtualRun implements TestRun<Ends> {
   }
 
   metrics(component: string): ComponentMetrics {
-    const station = this.#stations.get(component);
-    if (!station) throw new MillraceError('MR_UNKNOWN_COMPONENT', ['the test', component, [...this.#stations.keys()]]);
+    const station = this.#station(component);
     this.#worker.stopwatch.stop();
     return station.snapshot(this.#runtime.clock.monotonic());
+  }
+
+  #station(component: string): Station {
+    const station = this.#stations.get(component);
+    if (!station) throw new MillraceError('MR_UNKNOWN_COMPONENT', ['the test', component, [...this.#stations.keys()]]);
+    return station;
+  }
+
+  #states(component: string): readonly KeyedStore[] {
+    return this.#station(component).tasks.flatMap((task) => task.timeReport()?.state ?? []);
   }
 
   /** The same graph with sinks that collect. */
@@ -181,7 +229,7 @@ class VirtualRun implements TestRun<Ends> {
     for (const station of stations) for (const task of station.tasks) void task.open();
     const byId = new Map(stations.map((station) => [station.id, station]));
     for (const [name, { component, stream }] of Object.entries(this.#ends)) {
-      const values: unknown[] = [];
+      const values: [value: unknown, time: number][] = [];
       this.#taps.set(name, values);
       const station = byId.get(component)!;
       const at = station.component.streams.findIndex((s) => s.name === stream);
@@ -201,12 +249,47 @@ class VirtualRun implements TestRun<Ends> {
     return { station, output: [...station.tasks, ...station.spouts][0]!.outputs[at]! };
   }
 
-  #send(station: Station, output: Output, fed: Fed): void {
-    if (station.gate.closed) {
-      this.#waiting.set(station, [{ output, fed }]);
-      station.gate.whenOpen(() => this.#sendWaiting(station));
-      return;
+  /** NaN: it has none, and is in the ledger for it. How far ahead of the clock it is does not matter in virtual time. */
+  #timeOf(station: Station, value: unknown, given: number | undefined): number {
+    const { time } = station.component.settings;
+    if (given !== undefined || time?.from === undefined) return given ?? this.#runtime.clock.now();
+    const timestamps = Timestamps.for({ ...time, ahead: Number.POSITIVE_INFINITY }, true, this.#runtime.clock)!;
+    const found = this.#runtime.within(() => timestamps.of(value, Number.NaN));
+    if (Number.isNaN(found)) {
+      const detail = timestamps.refusal;
+      const lost = {
+        metrics: station.metrics,
+        input: undefined,
+        cause: 'time',
+        detail,
+        value,
+        time: this.now(),
+      } as const;
+      this.#worker.lose(lost, undefined);
     }
+    return found;
+  }
+
+  /** At once, or behind what is held back already. */
+  #inTurn(station: Station, give: () => void): void {
+    const waiting = this.#waiting.get(station);
+    if (waiting !== undefined) waiting.push(give);
+    else if (station.gate.closed) this.#wait(station, [give]);
+    else this.#runtime.within(give);
+  }
+
+  #wait(station: Station, waiting: (() => void)[]): void {
+    this.#waiting.set(station, waiting);
+    station.gate.whenOpen(() => {
+      this.#waiting.delete(station);
+      for (const [i, give] of waiting.entries()) {
+        if (station.gate.closed) return this.#wait(station, waiting.slice(i));
+        give();
+      }
+    });
+  }
+
+  #send(output: Output, fed: Fed): void {
     const root = new OutsideRoot(this.#worker.stopwatch.now, (failed) => {
       if (failed) this.failed++;
       else this.acked++;
@@ -218,16 +301,6 @@ class VirtualRun implements TestRun<Ends> {
     root.release();
   }
 
-  #sendWaiting(station: Station): void {
-    const waiting = this.#waiting.get(station) ?? [];
-    this.#waiting.delete(station);
-    for (const { output, fed } of waiting) {
-      const again = this.#waiting.get(station);
-      if (again !== undefined) again.push({ output, fed });
-      else this.#send(station, output, fed);
-    }
-  }
-
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -235,12 +308,12 @@ class VirtualRun implements TestRun<Ends> {
 
 /** Writes down what a stream carries. */
 class Tap implements Edge {
-  readonly #values: unknown[];
-  constructor(values: unknown[]) {
+  readonly #values: [value: unknown, time: number][];
+  constructor(values: [value: unknown, time: number][]) {
     this.#values = values;
   }
-  send({ values, count }: Output): number {
-    for (let i = 0; i < count; i++) this.#values.push(values[i]);
+  send({ values, times, count }: Output): number {
+    for (let i = 0; i < count; i++) this.#values.push([values[i], times[i]!]);
     return 0;
   }
 }
