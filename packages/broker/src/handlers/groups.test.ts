@@ -209,3 +209,14 @@ test('groups are listed, described as dead when missing, and deleted with their 
     assert.deepEqual([...broker.log.committedOffsets('simple', 't')], []);
   }
 });
+
+test('the greatest numbers that a client can send are kept as they are', async (t) => {
+  const { client, broker } = await startBroker(t, { settings });
+  await broker.log.createTopic('t');
+  const partitions = [{ partitionIndex: 0, committedOffset: 2 ** 63, committedMetadata: '' }];
+  const request = { groupId, generationIdOrMemberEpoch: -1, memberId: '', topics: [{ name: 't', partitions }] };
+  const committed = await client.call(OffsetCommit, 3, { ...request, retentionTimeMs: 2 ** 63 });
+  assert.equal(committed.topics[0]!.partitions[0]!.errorCode, 0);
+  const fetched = await client.call(OffsetFetch, 5, { groupId, topics: [{ name: 't', partitionIndexes: [0] }] });
+  assert.equal(fetched.topics[0]!.partitions[0]!.committedOffset, 2 ** 63);
+});
