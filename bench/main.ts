@@ -5,9 +5,19 @@ import { kafkaBench } from './kafka.ts';
 import { latencyBench } from './latency.ts';
 import { logBench } from './log.ts';
 import { startBench } from './start.ts';
+import { stateBench } from './state.ts';
+import { windowsBench } from './windows.ts';
 import { wordCountBench } from './word-count.ts';
 
-const benches: readonly Bench[] = [wordCountBench, latencyBench, logBench, startBench, kafkaBench];
+const benches: readonly Bench[] = [
+  wordCountBench,
+  windowsBench,
+  stateBench,
+  latencyBench,
+  logBench,
+  startBench,
+  kafkaBench,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -88,7 +88,7 @@ function statesOf<T>() {
 
 /** Each event with its features, per key. Fields of the event and names of features must differ. */
 export function features<T extends object, const F extends FeaturesOf<T>>(
-  definition: F & NoFields<T, F>,
+  definition: F & FeaturesOf<T> & NoFields<T, F>,
   options: FeaturesOptions = {},
 ): Bolt<(value: T, time: number) => void, Stream<WithFeatures<T, F>>, 'a key: group by fields, keyBy or global'> {
   const { order = 'event' } = options;
