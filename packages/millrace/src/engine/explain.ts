@@ -96,7 +96,7 @@ class Search {
       idle,
       farAhead,
       ...(idleIn < Infinity ? { idleIn: Math.ceil(idleIn) } : {}),
-      ...(needs < Infinity ? { needs } : {}),
+      ...(momentOf(needs) === 'the end' ? {} : { needs }),
     };
   }
 

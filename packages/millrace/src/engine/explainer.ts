@@ -66,6 +66,7 @@ export class Explainer {
     const state = standing(view, subject, this.#now());
     return {
       component,
+      ...(asked.key === undefined ? {} : { key: keyText(asked.key) }),
       at: this.#now(),
       tasks: views.map((of) => taskEventTime(station, of)),
       ...(subject === undefined ? {} : { timer: askedTimer(subject) }),
@@ -173,7 +174,8 @@ function subjectOf(station: Station, views: readonly TaskView[], { time, key }: 
     );
   }
   // What waits for the end of the input comes last: by the clock things happen before it.
-  const urgency = ({ time: at, timer }: Subject) => (at === Infinity ? 2 : timer?.domain === 'clock' ? 1 : 0);
+  const urgency = ({ time: at, timer }: Subject) =>
+    momentOf(at) === 'the end' ? 2 : timer?.domain === 'clock' ? 1 : 0;
   return timers.sort((a, b) => urgency(a) - urgency(b) || a.time - b.time)[0];
 }
 
@@ -202,8 +204,8 @@ function standing(view: TaskView, subject: Subject | undefined, now: number): Ex
 
 function askedTimer({ task, time, isWindow, timer }: Subject): AskedTimer {
   const of = timer && { name: timer.name, key: keyText(timer.key), domain: timer.domain };
-  // A window takes values until the millisecond before its end.
-  const window = isWindow ? { window: momentOf(time + 1) } : {};
+  // Event time is past a window with its last millisecond, the clock with its end.
+  const window = isWindow ? { window: momentOf(timer?.domain === 'clock' ? time : time + 1) } : {};
   return { task, time: momentOf(time), ...of, ...window };
 }
 

@@ -2,8 +2,8 @@
 import { formatDuration, formatTime } from '../duration.ts';
 import type { AskedTimer, Explanation, Holder, HoldingSplit, Moment, TaskPlace, Wait } from './explanation.ts';
 
-/** Holders that are named besides the first. */
-const NAMED = 3;
+/** Holders that are named by name. */
+const NAMED = 4;
 
 /** What waits; who holds it; what would let it go. One sentence or two each. */
 export function explanationText(explanation: Explanation): readonly string[] {
@@ -17,9 +17,12 @@ export function explanationText(explanation: Explanation): readonly string[] {
   if (timer?.domain === 'clock' && state === 'waiting') return [...said, clockText(timer, explanation.at)];
   if (first === undefined) return [...said, 'Nothing holds it now: ask again.'];
   if (state === 'due') return [...said, dueText(first)];
-  said.push(holderText(first, explanation.at));
-  if (first.path.length > 2) said.push(`The way: ${first.path.map(placeText).join(' ← ')}.`);
-  if (others.length > 0) said.push(othersText(others));
+  if (state === 'idle') said.push(`It stands, as all sources are idle: ${namesText(holders)}.`);
+  else {
+    said.push(holderText(first, explanation.at));
+    if (first.path.length > 2) said.push(`The way: ${first.path.map(placeText).join(' ← ')}.`);
+    if (others.length > 0) said.push(`${others.length === 1 ? 'So does' : 'So do'} ${namesText(others)}.`);
+  }
   if (timer !== undefined) said.push(remedyText(explanation, timer.time));
   return said;
 }
@@ -27,7 +30,7 @@ export function explanationText(explanation: Explanation): readonly string[] {
 /** Who holds event time, in a few words. */
 export function holderName({ component, task, split, waits, clock }: Holder): string {
   if (split !== undefined)
-    return `split '${split.split}' of '${component}'${split.idle ? ', idle' : ''}${split.newest === 'not begun' ? ', without records' : ''}`;
+    return `split '${split.split}' of '${component}'${split.newest === 'not begun' ? ', without records' : ''}`;
   const wait = clock !== undefined ? 'idle, by the clock' : waits[0] && waitText(waits[0]);
   return `'${component}' task ${task}${wait === undefined ? '' : `: ${wait}`}`;
 }
@@ -38,10 +41,11 @@ export function momentText(moment: Moment): string {
 }
 
 function subjectText(explanation: Explanation): string {
-  const { timer, state, component, watermark, tasks } = explanation;
+  const { timer, state, component, key, watermark, tasks } = explanation;
   if (timer === undefined) {
-    const where = tasks.length > 1 ? `any of the ${tasks.length} tasks of '${component}'` : `'${component}'`;
-    return `No timer is set in ${where}: none was, or all have been told. Event time ${cameText(watermark)}.`;
+    const where = tasks.length > 1 ? `the ${tasks.length} tasks of '${component}'` : `'${component}'`;
+    const of = key === undefined ? '' : ` for ${keyName(key)}`;
+    return `Nothing waits in ${where}${of}: no window is open, and no timer is set. Event time ${cameText(watermark)}.`;
   }
   const what = `${timerText(timer)} in ${whereText(explanation)}`;
   if (timer.domain === 'clock') return `${what} waits for the clock, not for event time.`;
@@ -51,10 +55,14 @@ function subjectText(explanation: Explanation): string {
 
 function timerText({ name, key, time, window }: AskedTimer): string {
   if (name === undefined) return `The time ${momentText(time)}`;
-  const of = `key ${key === '' ? "''" : key}`;
+  const of = keyName(key!);
   return window === undefined
     ? `The timer '${name}' of ${momentText(time)} for ${of}`
     : `The window of ${of} that is due at ${momentText(window)}`;
+}
+
+function keyName(key: string): string {
+  return `key ${key === '' ? "''" : key}`;
 }
 
 function whereText({ component, tasks, timer }: Explanation): string {
@@ -91,25 +99,19 @@ function holderText(holder: Holder, at: number): string {
 }
 
 function splitText({ component, task, watermark }: Holder, split: HoldingSplit, at: number): string {
-  const { newest, since, idle, farAhead } = split;
+  const { newest, since, farAhead } = split;
   const name = `Split '${split.split}' of '${component}' (task ${task})`;
   const ago = `since ${formatTime(since)}, ${formatDuration(at - since)} ago`;
-  const state = idle
-    ? ', and it is idle'
-    : farAhead
-      ? ', and it is paused: too far ahead of the slowest split (time.align)'
-      : '';
+  const state = farAhead ? ', and it is paused: too far ahead of the slowest split (time.align)' : '';
   if (newest === 'not begun') return `${name} holds it: it has given no record yet, ${ago}${state}.`;
   if (watermark === 'not begun')
     return `${name} holds it: its watermark rule has told no watermark yet; its newest record is of ${momentText(newest)}${state}.`;
   return `${name} holds it at ${momentText(watermark)}, ${ago}; its newest record is of ${momentText(newest)}${state}.`;
 }
 
-function othersText(others: readonly Holder[]): string {
-  const named = others.slice(0, NAMED).map((holder) => `${holderName(holder)} (${momentText(holder.watermark)})`);
-  const more = others.length > NAMED ? [`${others.length - NAMED} more`] : [];
-  const all = [...named, ...more];
-  return `${others.length === 1 ? 'So does' : 'So do'} ${all.join(', ')}.`;
+function namesText(holders: readonly Holder[]): string {
+  const named = holders.slice(0, NAMED).map((holder) => `${holderName(holder)} (${momentText(holder.watermark)})`);
+  return [...named, ...(holders.length > NAMED ? [`${holders.length - NAMED} more`] : [])].join(', ');
 }
 
 function remedyText({ holders, state, timer }: Explanation, time: Moment): string {
@@ -160,7 +162,7 @@ function waitText(wait: Wait): string {
     case 'inactive':
       return 'the spouts are deactivated';
     case 'pending':
-      return `${counted(wait.tuples, 'tuple')} are pending, as many as maxPending allows`;
+      return `${counted(wait.tuples, 'tuple')} ${wait.tuples === 1 ? 'is' : 'are'} pending, as many as maxPending allows`;
     case 'ending':
       return `its source has ended, and ${counted(wait.tuples, 'tuple')} of it ${wait.tuples === 1 ? 'is' : 'are'} under way`;
   }

@@ -6,9 +6,12 @@
 /** Milliseconds since 1970. Event time has not begun before the first record; at the end no record is to come. */
 export type Moment = number | 'not begun' | 'the end';
 
+/** The largest time that a Date takes: what waits for a later one waits for the end of the input. */
+const LAST_DATE = 8.64e15;
+
 export function momentOf(time: number): Moment {
   if (time === -Infinity) return 'not begun';
-  return time === Infinity ? 'the end' : time;
+  return time > LAST_DATE ? 'the end' : time;
 }
 
 /** Something that a watermark waits for inside of a task. */
@@ -92,6 +95,8 @@ export interface AskedTimer {
 
 export interface Explanation {
   readonly component: string;
+  /** Asked about, as the command line takes keys. */
+  readonly key?: string;
   /** Wall clock, when it was asked. */
   readonly at: number;
   readonly tasks: readonly TaskEventTime[];

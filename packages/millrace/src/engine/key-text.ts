@@ -1,5 +1,6 @@
 /** Keys as people type and read them: text as it is, anything else as JSON: 42, true, ["a",1], {"bigint":"12"}. */
 import type { Key } from '../topology/key.ts';
+import { canonicalKey } from '../topology/key.ts';
 
 /** What `keysMeant` gives back first for the same text. */
 export function keyText(key: Key): string {
@@ -15,7 +16,8 @@ export function keysMeant(text: string): readonly [Key, ...Key[]] {
 
 function fromText(text: string): Key | undefined {
   try {
-    return fromJson(JSON.parse(text));
+    const key = fromJson(JSON.parse(text));
+    return canonicalKey(key) === undefined ? undefined : key; // 1e999 is no finite number
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@
  */
 import { formatDuration } from '../duration.ts';
 import type { Explanation, Moment } from './explanation.ts';
+import { momentOf } from './explanation.ts';
 import { explanationText } from './explanation-text.ts';
 import type { Station } from './station.ts';
 import { hasEventTimers, statesOf, timeMetrics } from './station-time.ts';
@@ -105,7 +106,7 @@ export class Standstill {
 
 /** Timers that wait for the end of the input do not count. */
 function isWaiting(station: Station): boolean {
-  return statesOf(station).some((state) => state.next('event') < Infinity);
+  return statesOf(station).some((state) => momentOf(state.next('event')) !== 'the end');
 }
 
 /** Equal for the same reason. */
