@@ -43,6 +43,11 @@ export class Appointments {
     return first === undefined ? Number.POSITIVE_INFINITY : (first.number + this.#base!) * this.width;
   }
 
+  /** Whether the earliest is at a time that was not known when it was made. */
+  get isUndated(): boolean {
+    return this.#first()?.number === UNDATED;
+  }
+
   /** Makes one for then or soon after, unless the entry has an earlier one. */
   make(entry: Entry, time: number): void {
     const multiple = Math.ceil(time / this.width);

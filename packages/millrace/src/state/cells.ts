@@ -47,13 +47,13 @@ export abstract class Cells implements Undoer {
   }
 
   protected replace(entry: Entry, cell: unknown): void {
-    this.step.note(this, REPLACED, entry.cells[this.index], undefined, 0);
+    this.step.note(this, REPLACED, entry.cell(this.index), undefined, 0);
     entry.put(this.index, cell);
   }
 
   clear(): void {
     const entry = this.step.seen(this.what);
-    if (entry === undefined || entry.cells[this.index] === undefined) return;
+    if (entry === undefined || entry.cell(this.index) === undefined) return;
     this.replace(this.step.written(this.what), undefined);
   }
 }

@@ -7,8 +7,6 @@ export class Entry {
   readonly id: CanonicalKey;
   /** As it arrived. */
   readonly key: Key;
-  /** By the order of the declarations; undefined where there is nothing. What a cell looks like is its kind's business. */
-  readonly cells: unknown[];
   /** Cells that hold something, and timers. An entry without any is removed when its step ends. */
   live = 0;
   /** When it was last written to, for snapshots: see `Changes`. */
@@ -18,25 +16,31 @@ export class Entry {
   /** When this key is looked at for what has expired, as `Appointments` counts. */
   clockSweep = NO_APPOINTMENT;
   eventSweep = NO_APPOINTMENT;
-  #group = -1;
+  /** Most bolts have one state: its cell needs no array. */
+  #first: unknown = undefined;
+  readonly #others: unknown[] | undefined;
 
-  constructor(id: CanonicalKey, key: Key, cells: unknown[]) {
+  constructor(id: CanonicalKey, key: Key, others: unknown[] | undefined) {
     this.id = id;
     this.key = key;
-    this.cells = cells;
+    this.#others = others;
   }
 
   get group(): number {
-    if (this.#group < 0) this.#group = keyGroup(this.id);
-    return this.#group;
+    return keyGroup(this.id);
+  }
+
+  /** By the order of the declarations; undefined where there is nothing. What a cell looks like is its kind's business. */
+  cell(index: number): unknown {
+    return index === 0 ? this.#first : this.#others![index - 1];
   }
 
   put(index: number, cell: unknown): void {
-    const { cells } = this;
-    if (cells[index] === undefined) {
+    if (this.cell(index) === undefined) {
       if (cell !== undefined) this.live++;
     } else if (cell === undefined) this.live--;
-    cells[index] = cell;
+    if (index === 0) this.#first = cell;
+    else this.#others![index - 1] = cell;
   }
 }
 

@@ -20,6 +20,12 @@ export function spanOf(ttl: Ttl): { readonly domain: TimerDomain; readonly ms: n
     : { domain: 'clock', ms: milliseconds(ttl.clock) };
 }
 
+/** A moment by both times. */
+export interface Moment {
+  readonly clock: number;
+  readonly eventTime: number;
+}
+
 export class Expiry {
   readonly #now: () => number;
   /** The clock in this step; NaN until it is asked for. */
@@ -72,6 +78,23 @@ export class Expiry {
     return this.#clock;
   }
 
+  get moment(): Moment {
+    return { clock: this.time(0), eventTime: this.#eventTime };
+  }
+
+  /** What `look` gives when it is that moment. */
+  at<T>({ clock, eventTime }: Moment, look: () => T): T {
+    const now = { clock: this.#clock, eventTime: this.#eventTime };
+    this.#clock = clock;
+    this.#eventTime = eventTime;
+    try {
+      return look();
+    } finally {
+      this.#clock = now.clock;
+      this.#eventTime = now.eventTime;
+    }
+  }
+
   /** The moment that something written at `written` counts from, as far as it is known. */
   dated(index: number, written: number): number {
     return index === 1 && written === UNKNOWN && this.#began !== NEVER ? this.#began : written;
@@ -99,6 +122,11 @@ export class Expiry {
   due(index: number): boolean {
     const now = this.time(index);
     return now !== UNKNOWN && this.next(index) <= now;
+  }
+
+  /** Whether the next key to be looked at has something that was written before event time began, and it has. */
+  isUndated(index: number): boolean {
+    return this.time(index) !== UNKNOWN && this.#of(index).isUndated;
   }
 
   /** The next key to be looked at, where one is due. It has no appointment any more. */

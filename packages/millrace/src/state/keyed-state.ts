@@ -115,7 +115,7 @@ export class KeyedState implements KeyedStore {
       while (expiry.due(domain)) {
         if (left <= 0) return true;
         left -= this.#cells.length;
-        this.#sweepKey(expiry.take(domain), domain);
+        this.#sweepNext(domain);
       }
     }
     return false;
@@ -150,9 +150,10 @@ export class KeyedState implements KeyedStore {
 
   snapshot(what: 'all' | 'changes'): Snapshot {
     const { changes, entries, expiry } = this.#step;
-    expiry.refresh();
     if (changes.watcher !== undefined) throw new Error('the last snapshot was neither finished nor abandoned');
-    return new Snapshot(what, { shapes: this.#shapes, changes, declared: this.#declared }, entries);
+    expiry.refresh();
+    while (expiry.isUndated(1)) this.#sweepNext(1);
+    return new Snapshot(what, { shapes: this.#shapes, changes, declared: this.#declared, expiry }, entries);
   }
 
   restore(shapes: Shapes, saved: Iterable<SavedKey>, drop: readonly string[] = []): void {
@@ -164,16 +165,25 @@ export class KeyedState implements KeyedStore {
     this.#step.changes.dirty ??= new Map();
   }
 
+  #sweepNext(domain: number): void {
+    const { expiry, changes } = this.#step;
+    const isUndated = expiry.isUndated(domain);
+    const entry = expiry.take(domain);
+    // From now on it counts from a known time: another store would not know, if a snapshot of changes did not say so.
+    if (isUndated) changes.touch(entry);
+    this.#sweepKey(entry, domain);
+  }
+
   #sweepKey(entry: Entry, domain: number): void {
     let end = Number.POSITIVE_INFINITY;
     for (const cells of this.#cells) {
-      const cell = entry.cells[cells.index];
+      const cell = entry.cell(cells.index);
       if (cell === undefined || cells.lifetime?.index !== domain) continue;
       if (cells.lifetime.isOver(cells.end(cell))) {
         this.#step.changes.touch(entry);
         entry.put(cells.index, cells.swept(cell));
       }
-      const left = entry.cells[cells.index];
+      const left = entry.cell(cells.index);
       if (left !== undefined) end = Math.min(end, cells.end(left));
     }
     if (entry.live === 0) this.#step.remove(entry);

@@ -43,7 +43,7 @@ export class ListCells extends Cells {
   }
 
   #get(): readonly unknown[] {
-    const list = this.step.seen(this.what)?.cells[this.index] as List | undefined;
+    const list = this.step.seen(this.what)?.cell(this.index) as List | undefined;
     if (list === undefined) return this.empty;
     const gone = this.#gone(list);
     if (gone > 0) return this.#freeze(list.items.slice(gone));
@@ -54,7 +54,7 @@ export class ListCells extends Cells {
   #append(value: unknown): void {
     const mine = this.#accept(value);
     const entry = this.step.written(this.what);
-    const list = entry.cells[this.index] as List | undefined;
+    const list = entry.cell(this.index) as List | undefined;
     if (this.lifetime !== undefined) this.#appendTimed(entry, list, mine, this.lifetime);
     else if (list === undefined) this.replace(entry, { items: [mine], times: undefined, lent: false });
     else if (list.lent) this.replace(entry, { items: [...list.items, mine], times: undefined, lent: false });

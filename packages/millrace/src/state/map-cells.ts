@@ -67,7 +67,7 @@ export class MapCells extends Cells {
   }
 
   #slots(): Slots | undefined {
-    return this.step.seen(this.what)?.cells[this.index] as Slots | undefined;
+    return this.step.seen(this.what)?.cell(this.index) as Slots | undefined;
   }
 
   #find(name: Name): Slot | undefined {
@@ -91,7 +91,7 @@ export class MapCells extends Cells {
   }
 
   #add(entry: Entry, name: Name, value: unknown, written: number): void {
-    let slots = entry.cells[this.index] as Slots | undefined;
+    let slots = entry.cell(this.index) as Slots | undefined;
     if (slots === undefined) {
       slots = new Slots();
       this.replace(entry, slots);
@@ -107,7 +107,7 @@ export class MapCells extends Cells {
     const slot = this.#slots()?.byName.get(name);
     if (slot === undefined) return;
     const entry = this.step.written(this.what);
-    const slots = entry.cells[this.index] as Slots;
+    const slots = entry.cell(this.index) as Slots;
     this.#remove(slots, name, slot);
     if (slots.byName.size === 0) this.replace(entry, undefined);
   }

@@ -31,7 +31,7 @@ export function saveKey(entry: Entry, declared: Declared): SavedKey {
 
 export function contentOf(entry: Entry, { cells, timerNames }: Declared): SavedContent {
   const kept = cells.map((kind) => {
-    const cell = entry.cells[kind.index];
+    const cell = entry.cell(kind.index);
     return cell === undefined ? null : (kind.save(cell) ?? null);
   });
   const timers: number[] = [];

@@ -7,16 +7,27 @@ import type { CanonicalKey } from '../topology/key.ts';
 import { KEY_GROUPS } from '../topology/key.ts';
 import type { Changes, Watcher } from './changes.ts';
 import type { Entry } from './entry.ts';
+import type { Expiry, Moment } from './expiry.ts';
 import type { SavedKey, StateSnapshot } from './keyed-store.ts';
 import type { Declared } from './saved-key.ts';
 import { saveKey } from './saved-key.ts';
 import type { Shapes } from './shape.ts';
+
+interface Store {
+  readonly shapes: Shapes;
+  readonly changes: Changes;
+  readonly declared: Declared;
+  readonly expiry: Expiry;
+}
 
 export class Snapshot implements StateSnapshot, Watcher {
   readonly shapes: Shapes;
   readonly what: 'all' | 'changes';
   readonly #changes: Changes;
   readonly #declared: Declared;
+  readonly #expiry: Expiry;
+  /** What expires later is in it. */
+  readonly #began: Moment;
   /** What changed before the snapshot began. */
   readonly #changed: Map<CanonicalKey, Entry> | undefined;
   /** Below: not written to since the snapshot began. The mark itself: saved, and not written to since. */
@@ -30,9 +41,11 @@ export class Snapshot implements StateSnapshot, Watcher {
 
   constructor(
     what: 'all' | 'changes',
-    { shapes, changes, declared }: { readonly shapes: Shapes; readonly changes: Changes; readonly declared: Declared },
+    { shapes, changes, declared, expiry }: Store,
     entries: ReadonlyMap<CanonicalKey, Entry>,
   ) {
+    this.#expiry = expiry;
+    this.#began = expiry.moment;
     this.shapes = shapes;
     this.#changes = changes;
     this.#declared = declared;
@@ -68,7 +81,7 @@ export class Snapshot implements StateSnapshot, Watcher {
   before(entry: Entry): void {
     if (this.what === 'changes' && this.#changed!.get(entry.id) !== entry) return;
     try {
-      const saved = saveKey(entry, this.#declared);
+      const saved = this.#save(entry);
       if (this.#isWanted(saved)) this.#early[entry.group]!.push(saved);
     } catch (error) {
       this.#failed ??= { error }; // not the fault of the step that is going on
@@ -85,13 +98,17 @@ export class Snapshot implements StateSnapshot, Watcher {
       for (const entry of this.#groups[group]!) {
         if (entry.mark >= this.#mark) continue;
         entry.mark = this.#mark;
-        const saved = saveKey(entry, this.#declared);
+        const saved = this.#save(entry);
         yield this.#isWanted(saved) ? saved : undefined;
       }
       this.#groups[group] = [];
       yield* this.#early[group]!;
       this.#early[group] = [];
     }
+  }
+
+  #save(entry: Entry): SavedKey {
+    return this.#expiry.at(this.#began, () => saveKey(entry, this.#declared));
   }
 
   #isWanted({ data }: SavedKey): boolean {

@@ -33,7 +33,8 @@ export class Step {
   readonly entries = new Map<CanonicalKey, Entry>();
   readonly changes = new Changes();
   readonly expiry: Expiry;
-  readonly #blank: readonly undefined[];
+  /** The cells of a new entry beside its first. */
+  readonly #blank: readonly undefined[] | undefined;
   #key: Key | undefined;
   #entry: Entry | undefined;
   /** Whether `#entry` is what there is for the key: looked up at the first use. */
@@ -43,7 +44,7 @@ export class Step {
 
   constructor(component: string, states: number, now: () => number) {
     this.component = component;
-    this.#blank = new Array<undefined>(states).fill(undefined);
+    this.#blank = states > 1 ? new Array<undefined>(states - 1).fill(undefined) : undefined;
     this.expiry = new Expiry(now);
   }
 
@@ -115,7 +116,7 @@ export class Step {
 
   /** A new entry for a key that has none. */
   add(id: CanonicalKey, key: Key): Entry {
-    const entry = new Entry(id, key, this.#blank.slice());
+    const entry = new Entry(id, key, this.#blank?.slice());
     this.entries.set(id, entry);
     return entry;
   }

@@ -51,7 +51,7 @@ export class ValueCells extends Cells {
   get(): unknown {
     const entry = this.step.seen(this.what);
     if (entry === undefined) return this.empty;
-    const cell = entry.cells[this.index];
+    const cell = entry.cell(this.index);
     if (cell === undefined) return this.empty;
     if (this.lifetime !== undefined) {
       const timed = cell as Timed;

@@ -250,4 +250,38 @@ export function lifetimesSuite(open: OpenStore): void {
     assert.equal(store.size, 0);
     assert.equal(store.nextClockExpiry, Infinity);
   });
+
+  for (const domain of ['clock', 'event'] as const) {
+    test(`by ${domain} time a snapshot has what had not expired when it began, and nothing else (law 4)`, () => {
+      const { store, state, step, at } = living(open, domain);
+      for (const key of ['a', 'b']) step(key, () => state.all.append('early'));
+      at(1_050);
+      for (const key of ['a', 'b']) step(key, () => state.all.append('late'));
+      at(1_120);
+      const snapshot = store.snapshot('all');
+      at(1_200);
+      step('a', () => state.all.append('after'));
+      const again = living(open, domain);
+      again.store.restore(snapshot.shapes, whole(snapshot));
+      again.at(1_120);
+      for (const key of ['a', 'b']) again.step(key, () => assert.deepEqual(again.state.all.get(), ['late']));
+    });
+  }
+
+  test('what was written before event time began has its date in the snapshots of changes after that', () => {
+    const { store, state, step } = opened(open, { state: states({ event: 100 }) });
+    for (let i = 0; i < 10; i++) step(i, () => state.one.set(1));
+    const first = store.snapshot('changes');
+    const saved = whole(first);
+    store.watermark = 1_000;
+    saved.push(...whole(store.snapshot('changes')));
+    store.watermark = 1_050;
+    saved.push(...whole(store.snapshot('changes')));
+    const again = opened(open, { state: states({ event: 100 }) });
+    again.store.restore(first.shapes, saved);
+    again.store.watermark = 1_099;
+    again.step(5, () => assert.equal(again.state.one.get(), 1));
+    again.store.watermark = 1_100;
+    again.step(5, () => assert.equal(again.state.one.get(), 0));
+  });
 }

@@ -71,6 +71,39 @@ test('a counter with timers gives the same in every way, also when clicks come o
   );
 });
 
+test('deduplication with a time to live', async () => {
+  const once = bolt({
+    emits: type<string>(),
+    state: { seen: value(false, { ttl: { event: 20 } }) },
+    prepare: ({ emit, state: { seen } }) => ({
+      execute({ user }: Click, time: number) {
+        if (seen.get()) return;
+        seen.set(true);
+        emit(`${user} at ${time}`);
+      },
+    }),
+  });
+  const { keys } = await torture(once, {
+    key: byUser,
+    inputs: [
+      [click('a'), 5],
+      [click('a'), 6],
+      { watermark: 10 },
+      [click('b'), 15],
+      [click('a'), 24],
+      { watermark: 29 },
+      [click('a'), 30],
+      [click('b'), 31],
+      { watermark: 32 },
+      [click('b'), 33],
+      [click('a'), 34],
+      { watermark: 100 },
+    ],
+    expected: ['a at 5', 'b at 15', 'b at 33', 'a at 34'],
+  });
+  assert.deepEqual(keys, []);
+});
+
 test('sessions by hand, in a value, with timers that move', async () => {
   interface Session {
     readonly from: number;
