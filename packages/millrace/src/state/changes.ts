@@ -36,11 +36,6 @@ export class Changes {
     return dirty;
   }
 
-  /** The entry was made just now: no snapshot that is being taken has it. */
-  born(entry: Entry): void {
-    entry.mark = this.#written - 1;
-  }
-
   #first(entry: Entry): void {
     if (this.watcher !== undefined && entry.mark < this.#written - 1) this.watcher.before(entry);
     entry.mark = this.#written;

@@ -131,10 +131,8 @@ export class Step {
 
   #make(): Entry {
     const key = this.#key!;
-    const entry = this.add(this.#id(key), key);
-    this.changes.born(entry);
-    this.#entry = entry;
-    return entry;
+    this.#entry = this.add(this.#id(key), key);
+    return this.#entry;
   }
 
   #id(key: Key): CanonicalKey {
