@@ -1,6 +1,6 @@
 /**
- * What came to a task while it could take nothing: inputs and watermarks in the order of their arrival (law 2), the
- * inputs with their trees held and against a bound. `drain` takes them up again while the task can.
+ * What came to a task while it could take nothing: inputs, watermarks and ticks in the order of their arrival (law 2),
+ * the inputs with their trees held and against a bound. `drain` takes them up again while the task can.
  */
 import type { Key } from '../topology/key.ts';
 import { Fifo } from './fifo.ts';
@@ -10,11 +10,12 @@ import type { Anchor } from './tree.ts';
 
 /** A task with such a queue. */
 export interface Takes<P> {
-  /** Whether an input, or a watermark, can be taken now, as far as the task itself goes. */
+  /** Whether an input, or a watermark or tick, can be taken now, as far as the task itself goes. */
   mayRun(): boolean;
   mayMove(): boolean;
   run(port: P, value: unknown, time: number, key: Key | undefined): void;
   move(watermark: number, idle: boolean): void;
+  tick?(time: number): void;
 }
 
 interface Input<P> {
@@ -31,12 +32,18 @@ interface Moved {
   idle: boolean;
 }
 
+interface Ticked {
+  readonly kind: 'tick';
+  time: number;
+}
+
 export class Behind<P> {
   readonly #station: Station;
   readonly #task: Takes<P>;
   readonly #room: Room;
-  readonly #queue = new Fifo<Input<P> | Moved>();
-  #last: Moved | undefined;
+  readonly #queue = new Fifo<Input<P> | Moved | Ticked>();
+  /** The last in the queue, unless it is an input. */
+  #last: Moved | Ticked | undefined;
   /** `drain` is at work, or waits for room downstream. */
   #draining = false;
 
@@ -46,7 +53,7 @@ export class Behind<P> {
     this.#room = new Room(station.gate, station.component.settings.queue);
   }
 
-  /** Inputs and watermarks that wait. */
+  /** Inputs, watermarks and ticks that wait. */
   get length(): number {
     return this.#queue.length;
   }
@@ -61,12 +68,22 @@ export class Behind<P> {
 
   /** Of watermarks right behind each other only the last counts. */
   pushWatermark(watermark: number, idle: boolean): void {
-    if (this.#last !== undefined) {
+    if (this.#last?.kind === 'watermark') {
       this.#last.watermark = watermark;
       this.#last.idle = idle;
       return;
     }
     this.#last = { kind: 'watermark', watermark, idle };
+    this.#queue.push(this.#last);
+  }
+
+  /** As of watermarks: a task that falls behind ticks once. */
+  pushTick(time: number): void {
+    if (this.#last?.kind === 'tick') {
+      this.#last.time = time;
+      return;
+    }
+    this.#last = { kind: 'tick', time };
     this.#queue.push(this.#last);
   }
 
@@ -76,7 +93,7 @@ export class Behind<P> {
     if (this.#draining) return;
     this.#draining = true;
     for (let next = this.#queue.first; next !== undefined && !worker.dead; next = this.#queue.first) {
-      if (!(next.kind === 'watermark' ? this.#task.mayMove() : this.#task.mayRun())) break;
+      if (!(next.kind === 'input' ? this.#task.mayRun() : this.#task.mayMove())) break;
       if (gate.closed) {
         gate.whenOpen(() => {
           this.#draining = false;
@@ -92,8 +109,9 @@ export class Behind<P> {
     worker.progress();
   }
 
-  #take(next: Input<P> | Moved): void {
+  #take(next: Input<P> | Moved | Ticked): void {
     if (next.kind === 'watermark') return this.#task.move(next.watermark, next.idle);
+    if (next.kind === 'tick') return this.#task.tick!(next.time);
     const { port, value, time, key, anchor } = next;
     this.#station.worker.stepAlone(anchor, () => this.#task.run(port, value, time, key));
     this.#room.give();

@@ -368,3 +368,43 @@ test('a stop does not advance time: timers that are not due are not told', async
   assert.equal(out.filter((text) => text.includes('@')).length, 4);
   assert.ok(!out.includes('watermark Infinity'));
 });
+
+test('a tick overtakes neither an input that is retried nor the timers of a watermark', async () => {
+  let tries = 0;
+  const ticking = bolt({
+    emits: type<string>(),
+    timers: { due: 'event' },
+    tick: '50ms',
+    prepare: ({ emit, timers }) => ({
+      execute(n: number, time: number) {
+        if (n === 1 && tries++ < 2) throw new Error('not yet');
+        timers.due.set(time);
+        emit(`${n}`);
+      },
+      timer: { due: (time) => emit(`timer ${time}`) },
+      tick: (time: number) => emit(`tick ${time}`),
+    }),
+  });
+  const run = testRun(
+    topology('t', (b) => {
+      const input = b.spout('in', source);
+      const options = { onError: { backoff: '100ms' } } as const;
+      return {
+        input,
+        out: b.bolt(
+          'ticking',
+          input.keyBy((n) => n),
+          ticking,
+          options,
+        ),
+      };
+    }),
+  );
+  run.feed('input', 1, 1);
+  await run.watermark(5);
+  await run.advance('210ms');
+  run.feed('input', 2, 7);
+  assert.deepEqual(run.read('out'), []);
+  await run.advance('100ms');
+  assert.deepEqual(run.read('out'), ['1', 'timer 1', 'tick 200', '2', 'tick 300']);
+});

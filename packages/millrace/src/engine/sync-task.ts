@@ -91,7 +91,10 @@ export class SyncTask implements EngineTask {
       (input) => this.#again(input),
       () => this.behind.drain(),
     );
-    this.#ticker = Ticker.for(station, this.#code, (time) => this.#tick(time));
+    this.#ticker = Ticker.for(station, this.#code, (time) => {
+      if (this.behind.length === 0 && this.mayMove()) this.tick(time);
+      else this.behind.pushTick(time);
+    });
   }
 
   /** What `prepare` is given. */
@@ -264,7 +267,7 @@ export class SyncTask implements EngineTask {
     for (const output of this.outputs) output.discard();
   }
 
-  #tick(time: number): void {
+  tick(time: number): void {
     this.#lifecycle(() => this.#code.tick!(time), time);
   }
 
