@@ -35,7 +35,12 @@ const metrics: TopologyMetrics = {
       streams: [{ stream: 'words "a\\b"\n', emitted: 10, transferred: 20 }],
       executed: 5,
       capacity: 0.25,
+      watermark: 1_700_000_000_250,
+      lag: 1500,
+      timers: 4,
+      keys: 3,
     }),
+    component({ component: 'last', watermark: 'not begun' }),
   ],
 };
 
@@ -69,6 +74,10 @@ test('latencies are in seconds, an empty one has no quantile, and strange names 
     'millrace_complete_latency_seconds_sum{topology="demo",component="in"} 0.02',
     'millrace_complete_latency_seconds_count{topology="demo",component="in"} 4',
     'millrace_execute_latency_seconds{topology="demo",component="split",quantile="0.5"} NaN',
+    'millrace_watermark_timestamp_seconds{topology="demo",component="split"} 1700000000.25',
+    'millrace_watermark_lag_seconds{topology="demo",component="split"} 1.5',
+    'millrace_timers{topology="demo",component="split"} 4',
+    'millrace_state_keys{topology="demo",component="split"} 3',
   ])
     assert.ok(lines.has(line), `missing: ${line}`);
 });
@@ -77,6 +86,7 @@ test('a component has no series that mean nothing for its kind', () => {
   const text = prometheusText(metrics);
   assert.doesNotMatch(text, /millrace_executed_total\{topology="demo",component="in"/);
   assert.doesNotMatch(text, /millrace_pending\{topology="demo",component="split"/);
+  assert.doesNotMatch(text, /millrace_(watermark_\w+|timers|state_keys)\{topology="demo",component="(in|last)"/);
 });
 
 test('health is bad only when the topology failed or was stopped', () => {
