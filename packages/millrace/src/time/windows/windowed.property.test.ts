@@ -8,7 +8,7 @@ import { aggregate } from '../aggregates/custom.ts';
 import { max } from '../aggregates/extremes.ts';
 import { sum } from '../aggregates/sum.ts';
 import type { WindowAssigner } from './assigners.ts';
-import { countWindow, globalWindow, session, sliding, tumbling } from './assigners.ts';
+import { session, sliding, tumbling } from './assigners.ts';
 import type { FiringRules } from './operator.ts';
 import { type ModelValue, type ModelWindows, type Shown, WindowModel } from './window-model.fixture.ts';
 import { type Emitted, WindowStage } from './window-stage.fixture.ts';
