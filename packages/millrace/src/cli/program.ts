@@ -222,7 +222,7 @@ function addLedger(program: Command): void {
   const filters = (of: Command): Command =>
     of
       .option('--component <id>', 'only those of this component')
-      .option('--cause <cause>', 'only null, malformed, key or error ones');
+      .option('--cause <cause>', 'only those of this cause: null, malformed, key, error, late, time, dropped');
   const load = () => import('./commands/ledger-command.ts');
   filters(command(ledger, 'list', 'the newest entries, and how many there are'))
     .option('--limit <count>', 'how many to show', count, 20)

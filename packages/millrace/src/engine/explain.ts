@@ -5,6 +5,7 @@
  */
 import type { SplitTime } from '../time/split-watermark.ts';
 import type { TimeSettings } from '../topology/options.ts';
+import type { Inlet } from './event-time.ts';
 import type { Holder, HoldingSplit, TaskPlace, Wait } from './explanation.ts';
 import { momentOf } from './explanation.ts';
 
@@ -21,12 +22,7 @@ export interface TaskView extends TaskPlace {
   readonly source?: SourceView;
 }
 
-interface InletView {
-  readonly source: string;
-  readonly task: number;
-  readonly watermark: number;
-  readonly idle: boolean;
-}
+type InletView = Pick<Inlet, 'source' | 'task' | 'watermark' | 'idle'>;
 
 export interface SourceView {
   readonly settings: Pick<TimeSettings, 'outOfOrder' | 'watermark' | 'whenIdle'>;
