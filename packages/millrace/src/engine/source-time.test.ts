@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { structured } from '../codec/structured.ts';
-import type { MessageId, SpoutOptions } from '../index.ts';
-import { asyncBolt, bolt, sink, spout, topology, type } from '../index.ts';
+import type { MessageId, SpoutOptions, Tuple } from '../index.ts';
+import { asyncBolt, bolt, manualBolt, sink, spout, topology, type } from '../index.ts';
 import { memoryLedger } from '../ledger/memory.ts';
 import { startVirtual } from '../testing/start-virtual.ts';
 import type { LogTask } from '../topology/spout.ts';
@@ -132,6 +132,25 @@ test('what was taken and not sent yet does not count', async () => {
   assert.deepEqual(late, []);
 });
 
+test('nothing is told while downstream is full', async () => {
+  const tap = new Tap('a');
+  const heard: string[] = [];
+  let release = () => {};
+  const stuck = asyncBolt({ concurrency: 1, execute: () => new Promise<void>((resolve) => (release = resolve)) });
+  const t = topology('t', (b) => {
+    const s = b.spout('s', tap.spout);
+    b.bolt('out', s.global(), hears(heard));
+    b.bolt('stuck', s.shuffle(), stuck, { queue: 1 });
+  });
+  const { runtime } = await startVirtual(t);
+  tap.give('a', 100, 200);
+  await runtime.settle();
+  assert.deepEqual(heard, ['100@100', '200@200']);
+  release();
+  await runtime.settle();
+  assert.deepEqual(heard, ['100@100', '200@200', 'to 199']);
+});
+
 test('a split that ends releases the others only when all it gave has been sent', async () => {
   const tap = new Tap('a', 'b');
   const { settled } = await tapped(tap, {});
@@ -163,6 +182,48 @@ test('a source that has ended takes time to its end while another goes on', asyn
   stays.end('b');
   await runtime.until(running.done);
   assert.deepEqual(heard, ['to Infinity']);
+});
+
+test('the end of a source is told when nothing of it is pending, and by a stop it never is', async () => {
+  for (const stops of [false, true]) {
+    const [ends, stays] = [new Tap('a'), new Tap('b')];
+    const heard: string[] = [];
+    const later = asyncBolt({
+      concurrency: 1,
+      execute: (n: number) => new Promise<number>((resolve) => setTimeout(() => resolve(n), 1000)),
+    });
+    const t = topology('two', (b) => {
+      const x = b.spout('x', ends.spout);
+      b.bolt('out', x.global(), hears(heard));
+      b.bolt('later', x.shuffle(), later);
+      b.bolt('other', b.spout('y', stays.spout).shuffle(), () => {});
+    });
+    const { runtime, running } = await startVirtual(t);
+    ends.give('a', 100);
+    ends.end('a');
+    await runtime.advance(999);
+    assert.deepEqual(heard.splice(0), ['100@100']);
+    if (stops) await runtime.until(runtime.within(() => running.stop()));
+    else await runtime.advance(1);
+    assert.deepEqual(heard, stops ? [] : ['to Infinity']);
+  }
+});
+
+test('a source that has ended and still has something pending holds nobody', async () => {
+  const [ends, stays] = [new Tap('a'), new Tap('b')];
+  const heard: string[] = [];
+  const t = topology('two', (b) => {
+    const x = b.spout('x', ends.spout);
+    b.bolt('out', { x: x.global(), y: b.spout('y', stays.spout).global() }, hears(heard));
+    const keeps = manualBolt({ prepare: () => ({ execute: (_: Tuple<number>) => {}, flush() {} }) });
+    b.bolt('keeps', x.shuffle(), keeps);
+  });
+  const { runtime } = await startVirtual(t);
+  ends.give('a', 100);
+  ends.end('a');
+  stays.give('b', 500);
+  await runtime.settle();
+  assert.deepEqual(heard, ['100@100', '500@500', 'to 499']);
 });
 
 test('a source that has ended does not take time to its end while another is only idle', async () => {
@@ -281,18 +342,20 @@ for (const [what, queue, maxPending] of [
 }
 
 test('at most once, time in which positions are noted does not make a split idle', async () => {
-  const tap = new Tap('a', 'b');
-  const { runtime, settled } = await tapped(tap, { time: { idle: '10s' } }, 'at-most-once');
-  tap.commitTakes = 3_600_000;
-  tap.give('a', 100);
-  await runtime.advance('1h');
-  tap.commitTakes = 0;
-  await runtime.advance('9s');
-  await settled(() => tap.give('a', 200));
-  await runtime.advance(999);
-  assert.deepEqual(await settled(), []);
-  await runtime.advance(1);
-  assert.deepEqual(await settled(), ['to 199']);
+  for (const time of [100, Number.NaN]) {
+    const tap = new Tap('a', 'b');
+    const { runtime, settled } = await tapped(tap, { time: { idle: '10s' } }, 'at-most-once');
+    tap.commitTakes = 3_600_000;
+    tap.give('a', time);
+    await runtime.advance('1h');
+    tap.commitTakes = 0;
+    await runtime.advance('9s');
+    await settled(() => tap.give('a', 200));
+    await runtime.advance(999);
+    assert.deepEqual(await settled(), []);
+    await runtime.advance(1);
+    assert.deepEqual(await settled(), ['to 199']);
+  }
 });
 
 test('a split that is paused for two reasons goes on when neither holds', async () => {

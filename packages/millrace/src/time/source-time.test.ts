@@ -180,17 +180,30 @@ test('records of a paused split that were under way begin its silence anew', asy
   assert.deepEqual(task.new(), ['idle 99']);
 });
 
-test('no timer is left when all are idle, while the task is held, and when all have ended', async () => {
+test('no timer is left when all are idle, paused, or have ended, nor while the task is held', async () => {
   const left = async (end: (task: Task) => void) => {
-    const { runtime, task } = one({ idle: '5s' }, 'a');
+    const watermark = () => ({ record: () => undefined, clock: () => undefined });
+    const { runtime, task } = one({ idle: '5s', watermark }, 'a');
     end(task);
     await assert.rejects(runtime.until(new Promise(() => {})), /nothing is left to do/);
     return runtime.clock.now();
   };
   assert.equal(await left(() => {}), 5000);
   assert.equal(await left((task) => task.time.hold(true)), 5000);
+  assert.equal(await left((task) => task.time.pause(task.split('a'), true)), 5000);
   assert.equal(await left((task) => task.end('a')), 5000);
   assert.equal(await left((task) => task.time.end()), 0);
+});
+
+test('a record that was sent and not looked at yet ends the silence', async () => {
+  const { runtime, task } = one({ idle: '5s' }, 'a');
+  await runtime.advance(4999);
+  task.split('a').sent('x', 100);
+  await runtime.advance(1000);
+  assert.deepEqual(task.new(), []);
+  task.time.due = true;
+  task.tell();
+  assert.deepEqual(task.new(), ['99']);
 });
 
 test('a split that ended holds nobody, once all that it gave has been sent off', () => {
@@ -206,14 +219,14 @@ test('a split that ended holds nobody, once all that it gave has been sent off',
   assert.deepEqual(task.new(), ['99']);
 });
 
-test('when all splits have ended time stays until the end is told, once', async () => {
+test('when all splits have ended nobody is held, and time stays until the end is told, once', async () => {
   const { runtime, task } = one({}, 'a', 'b');
   task.give('a', 10);
   task.give('b', 20);
   task.end('a');
   task.end('b');
   await runtime.advance('1h');
-  assert.deepEqual(task.new(), ['9', '19']);
+  assert.deepEqual(task.new(), ['9', '19', 'idle 19']);
   task.time.end();
   task.time.end();
   task.give('b', 30);
@@ -255,6 +268,20 @@ test('time follows the clock only when the splits of all tasks are idle', async 
   b.give('b', 8100);
   await runtime.advance(1000);
   assert.deepEqual([a.new(), b.new()], [['idle 7999'], ['8099']]);
+});
+
+test('when the last task that was not idle ends, the others follow the clock, unless they are held', async () => {
+  for (const held of [false, true]) {
+    const { runtime, a, b } = two({ idle: '5s', whenIdle: 'clock' });
+    await runtime.advance(3000);
+    b.give('b', 100);
+    await runtime.advance(4000);
+    assert.deepEqual([a.new(), b.new()], [['idle -Infinity'], ['99']]);
+    a.time.hold(held);
+    b.end('b');
+    await runtime.settle();
+    assert.deepEqual(a.new(), held ? [] : ['6999']);
+  }
 });
 
 test('by ingestion time goes on with the clock as soon as nothing comes', async () => {
@@ -428,7 +455,7 @@ class Model {
       const own = active.filter((split) => split.task === t);
       if (own.length > 0) task.watermark = Math.max(task.watermark, Math.min(...own.map(watermark)));
       if (own.length > 0) task.idle = false;
-      else if (this.splits.some((split) => split.task === t && split.idle && !split.over)) task.idle = true;
+      else task.idle = true;
     }
   }
 }

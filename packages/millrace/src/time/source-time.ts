@@ -122,17 +122,15 @@ export class SourceTime {
     if (settings.align < Infinity) group.align(settings.align);
     this.#setTimers();
     let least = Infinity;
-    let [active, idle] = [false, this.splits.length === 0];
+    let active = false;
     for (const split of this.splits) {
-      if (split.over) continue;
-      if (split.idle) idle = true;
-      else active = true;
-      if (!split.idle && split.watermark < least) least = split.watermark;
+      if (split.idle || split.over) continue;
+      active = true;
+      if (split.watermark < least) least = split.watermark;
     }
     if (active) this.#tell(least, false);
     else if (this.#followsClock()) this.#tell(clock.now() - settings.outOfOrder - 1, false);
-    else if (idle) this.#tell(-Infinity, true);
-    // Where all have ended, what was told last stands until the end is told.
+    else this.#tell(-Infinity, true);
   }
 
   /** The source has ended, and nothing of it is under way. */
@@ -232,7 +230,6 @@ export class SourceTime {
   }
 
   #lookForIdle(): void {
-    if (this.#held) return;
     const own = this.#ownTime();
     let fallen = false;
     for (const split of this.splits) {
@@ -247,7 +244,10 @@ export class SourceTime {
   }
 
   #needsClock(): boolean {
-    return this.splits.some((split) => split.asksClock && !split.idle && !split.over) || this.#followsClock();
+    return (
+      this.splits.some((split) => split.asksClock && !split.idle && !split.over && !split.paused) ||
+      this.#followsClock()
+    );
   }
 
   #askClock(): void {
@@ -256,6 +256,5 @@ export class SourceTime {
     for (const split of this.splits) if (!split.idle && !split.over && !split.paused) split.clock(now);
     this.due = true;
     this.#options.wake();
-    this.#setTimers();
   }
 }

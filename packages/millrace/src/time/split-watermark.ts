@@ -96,9 +96,9 @@ export class SplitWatermark {
     return true;
   }
 
-  /** What the user's rule says; −Infinity and what goes back say nothing new. */
+  /** What the user's rule says; −Infinity is what it says before it knows. */
   #say(told: number | undefined): void {
-    if (told === undefined || told <= this.#told) return;
+    if (told === undefined || told === -Infinity) return;
     if (Number.isFinite(told)) {
       this.#told = told;
     } else if (!this.#complained) {
