@@ -147,9 +147,9 @@ export class DataDirectory {
   async close(partitions: Iterable<Partition>): Promise<void> {
     const all = [...partitions];
     try {
-      await this.commit.idle();
+      const healthy = await this.commit.end();
       this.cancelMark?.();
-      if (this.commit.stopped !== undefined) return;
+      if (!healthy) return;
       for (const partition of all) {
         if (!this.fsync) await partition.flush();
         await partition.close();

@@ -23,6 +23,7 @@ export class GroupCommit {
   private readonly pause: () => Promise<void>;
   private readonly line = new Set<Flushable>();
   private running: Promise<void> | undefined;
+  /** Why nothing is written any more: a sync failed, or the log was closed. */
   stopped: LogError | undefined;
 
   constructor(storage: Storage, onStop: (error: LogError) => void, pause: () => Promise<void>) {
@@ -54,9 +55,12 @@ export class GroupCommit {
     });
   }
 
-  /** Resolves when nobody is in the line. */
-  async idle(): Promise<void> {
+  /** Waits until nobody is in the line, and takes nobody any more. False when it had stopped before. */
+  async end(): Promise<boolean> {
     while (this.running !== undefined) await this.running;
+    if (this.stopped !== undefined) return false;
+    this.stopped = new LogError('LOG_CLOSED', 'the log is closed');
+    return true;
   }
 
   async sync(file: StorageFile, what: string): Promise<void> {

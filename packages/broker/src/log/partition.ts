@@ -139,7 +139,7 @@ export class Partition implements Flushable {
 
   /** Appends a whole, checked batch, setting its offsets in place; gives its base offset. Nothing happens when it throws. */
   append(batch: Buffer): number {
-    if (this.error !== undefined) throw this.error;
+    this.expectWritable();
     const base = this.end;
     const delta = lastOffsetDeltaOf(batch, 0);
     try {
@@ -173,7 +173,7 @@ export class Partition implements Flushable {
    * not the producer's next. That a transaction is open at its coordinator is for the caller to know.
    */
   appendFromClient(batch: Buffer): Appended {
-    if (this.error !== undefined) throw this.error;
+    this.expectWritable();
     const config = this.options.config();
     const now = this.options.clock.now();
     const stamped = config['message.timestamp.type'] === 'LogAppendTime';
@@ -193,7 +193,7 @@ export class Partition implements Flushable {
 
   /** Ends a producer's transaction here. Without an open one the marker is kept all the same, as in Kafka. */
   appendMarker(marker: Marker): Appended {
-    if (this.error !== undefined) throw this.error;
+    this.expectWritable();
     this.expectNone(this.states.faultOfMarker(marker));
     const now = this.options.clock.now();
     const baseOffset = this.append(markerBatch(marker, now));
@@ -219,7 +219,7 @@ export class Partition implements Flushable {
 
   /** Asks for a sync, before which `collect` is called once to append what should be in it. */
   beforeSync(collect: () => void): void {
-    if (this.error !== undefined) {
+    if (this.refusal !== undefined) {
       collect();
       return;
     }
@@ -356,6 +356,16 @@ export class Partition implements Flushable {
   private saveProducers(): void {
     if (this.snapshots.has(this.end)) return;
     this.snapshots.write(this.end, this.states.snapshot(this.end, this.options.clock.now()));
+  }
+
+  /** Why nothing is appended now; to a closed log its files are another's. */
+  private get refusal(): LogError | undefined {
+    return this.error ?? this.options.commit.stopped;
+  }
+
+  private expectWritable(): void {
+    const { refusal } = this;
+    if (refusal !== undefined) throw refusal;
   }
 
   private expectNone(fault: ProducerFault | undefined): void {

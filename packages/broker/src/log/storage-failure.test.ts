@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Log } from './api.ts';
+import { batchOf, NOW, opened } from './client.fixture.ts';
 import { FaultyStorage, seededRandom } from './faulty-storage.ts';
 import { openLog } from './log.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -123,6 +124,20 @@ test('what a failed sync dropped from the disk, recovery does not vouch for out 
   await send(again, 'after');
   const found = await open(storage.afterPowerCut(() => 0.1));
   assert.deepEqual(valuesOf(found), [...shown, 'after'], 'what was shown after recovery is on the disk');
+});
+
+test('a log that is closed writes nothing more, whoever still has a part of it', async () => {
+  const { log, partition, storage } = await opened();
+  await log.producer().send({ topic: 't', value: null });
+  await log.close();
+  const path = '/data/t-0/00000000000000000000.log';
+  const { length } = storage.bytesOf(path);
+  const refused = { code: 'LOG_CLOSED' };
+  assert.throws(() => partition.appendFromClient(batchOf(['late'])), refused);
+  await assert.rejects(log.catalog.create('late', 1, {}), refused);
+  await assert.rejects(log.groupOffsets.commit('g', 't', new Map([[0, 1]]), NOW), refused);
+  assert.equal(storage.bytesOf(path).length, length);
+  assert.equal(storage.openFiles, 0);
 });
 
 test('with acks=0 a failure is told by flush, and with acks=1 by the send', async () => {
