@@ -286,6 +286,7 @@ test('a watermark stays behind the values that were fed before it, also while a 
   });
   const run = testRun(t);
   for (let i = 0; i < 5; i++) run.feed('raw', { page: 'a', at: 0 }, 0);
+  assert.equal(run.metrics('slow').queued, 2);
   await run.watermark(10_000);
   run.feed('raw', { page: 'a', at: 0 }, 20_000);
   await run.advance('1s');

@@ -96,8 +96,6 @@ class VirtualRun implements TestRun<Ends> {
   readonly #ends: Ends;
   readonly #taps = new Map<string, [value: unknown, time: number][]>();
   readonly #written = new Map<string, unknown[]>();
-  /** What a full queue downstream holds back: values and watermarks, in their order. */
-  readonly #waiting = new Map<Station, (() => void)[]>();
   #failure: MillraceError | undefined;
 
   constructor(built: Built, { seed = 1, start = 0, encodeEdges = false }: TestRunOptions) {
@@ -270,23 +268,10 @@ class VirtualRun implements TestRun<Ends> {
     return found;
   }
 
-  /** At once, or behind what is held back already. */
-  #inTurn(station: Station, give: () => void): void {
-    const waiting = this.#waiting.get(station);
-    if (waiting !== undefined) waiting.push(give);
-    else if (station.gate.closed) this.#wait(station, [give]);
+  /** At once, or when the queues downstream have room: whoever came first is first. */
+  #inTurn({ gate }: Station, give: () => void): void {
+    if (gate.closed) gate.whenOpen(give);
     else this.#runtime.within(give);
-  }
-
-  #wait(station: Station, waiting: (() => void)[]): void {
-    this.#waiting.set(station, waiting);
-    station.gate.whenOpen(() => {
-      this.#waiting.delete(station);
-      for (const [i, give] of waiting.entries()) {
-        if (station.gate.closed) return this.#wait(station, waiting.slice(i));
-        give();
-      }
-    });
   }
 
   #send(output: Output, fed: Fed): void {
