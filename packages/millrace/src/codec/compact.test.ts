@@ -21,6 +21,7 @@ test('every value comes back as it was, whichever way it went', () => {
     }),
     { numRuns: 2_000 },
   );
+  assert.equal((trip(/b/.exec('abc')) as RegExpExecArray).index, 1);
   const cycle: { self?: unknown } = {};
   cycle.self = cycle;
   assert.equal((trip(cycle) as typeof cycle).self === cycle, false);
@@ -43,7 +44,8 @@ test('what is small and plain goes as JSON, and what JSON would change does not'
     { a: undefined },
     [new Set()],
   ];
-  for (const value of [...kept, new Array(100).fill(1), { a: new Array(3) }]) assert.equal(isJson(value), false);
+  for (const value of [...kept, /b/.exec('abc'), new Array(100).fill(1), { a: new Array(3) }])
+    assert.equal(isJson(value), false);
 });
 
 test('what cannot be encoded, and bytes of something else, are refused', () => {

@@ -46,7 +46,8 @@ function partsLeft(value: unknown, parts: number): number {
 function ofArray(value: readonly unknown[], parts: number): number {
   let left = parts;
   for (let i = 0; i < value.length && left >= 0; i++) left = partsLeft(value[i], left);
-  return left;
+  // Like what RegExp.exec gives, it may have properties beside its elements.
+  return left < 0 || Object.keys(value).length === value.length ? left : -1;
 }
 
 function ofObject(value: object, parts: number): number {

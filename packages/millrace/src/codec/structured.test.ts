@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { structured } from './structured.ts';
+import { structured, unfaithful } from './structured.ts';
 
 const trip = (value: unknown) => structured.decode(structured.encode(value));
 
@@ -47,4 +47,25 @@ test('bytes of something else are refused', () => {
   assert.throws(() => structured.decode(new Uint8Array(0)), { code: 'MR_DECODE', message: /nothing \(0 bytes\)/ });
   const cut = structured.encode({ a: 'a long enough text' }).subarray(0, 9);
   assert.throws(() => structured.decode(cut), { code: 'MR_DECODE' });
+});
+
+test('what would come back as something else is found, with the path to it', () => {
+  class Sum {
+    n = 0;
+  }
+  const found = (value: unknown) => unfaithful(value) && Object.values(unfaithful(value)!).join(': ');
+  assert.equal(found({ a: [new Sum()] }), 'value.a[0]: an instance of Sum');
+  assert.equal(found(new Map([['k', { run() {} }]])), 'value.get("k").run: the function run');
+  assert.equal(found(new WeakSet()), 'value: an instance of WeakSet');
+  assert.equal(
+    found(() => 1),
+    'value: the function (anonymous)',
+  );
+  assert.equal(found(Object.create({ inherited: 1 })), 'value: an instance of Object');
+  const plain = [1, 'a', null, undefined, 1n, new Date(0), new Set([/x/g]), new Float64Array(1), new ArrayBuffer(1)];
+  const cycle: { self?: unknown } = {};
+  cycle.self = cycle;
+  for (const value of [...plain, plain, { plain }, cycle, Object.create(null), new RangeError('x'), Object(1)]) {
+    assert.equal(found(value), undefined);
+  }
 });

@@ -1,6 +1,6 @@
 /**
  * List state. A list that was handed out never changes: the next append makes a new one. With a time to live each element
- * has its own, and times never go down along the list, so that what has expired is its start.
+ * has its own, but none goes before those ahead of it, should the clock be set back: what has expired is a list's start.
  */
 import type { ListState } from '../topology/state-spec.ts';
 import type { Accept, Kept, Written } from './cells.ts';
@@ -65,7 +65,7 @@ export class ListCells extends Cells {
   }
 
   #appendTimed(entry: Entry, list: List | undefined, value: unknown, lifetime: Lifetime): void {
-    const time = Math.max(lifetime.now(), list?.times?.at(-1) ?? Number.NEGATIVE_INFINITY);
+    const time = lifetime.now();
     const gone = list === undefined ? 0 : this.#gone(list);
     // What has expired is left behind when the list is copied anyway, or when it is half of it: copying stays cheap.
     if (list === undefined || list.lent || gone * 2 > list.items.length) {

@@ -41,7 +41,7 @@ export class Restore {
     const there = this.#step.entries.get(id);
     if (there !== undefined) this.#remove(there);
     if (data === undefined) return;
-    const content = contentFrom(data);
+    const content = contentFrom(data, states.length);
     const entry = this.#step.add(id, key);
     for (const [i, taken] of states.entries()) {
       const kept = content.cells[i];

@@ -26,7 +26,7 @@ export function saveKey(entry: Entry, declared: Declared): SavedKey {
   const { group, key } = entry;
   const { cells, timers } = contentOf(entry, declared);
   const isGone = timers.length === 0 && cells.every((kept) => kept === null);
-  return { group, key, data: isGone ? undefined : encoded([cells, timers], key, declared) };
+  return { group, key, data: isGone ? undefined : encoded(cells, timers, key, declared) };
 }
 
 export function contentOf(entry: Entry, { cells, timerNames }: Declared): SavedContent {
@@ -41,19 +41,24 @@ export function contentOf(entry: Entry, { cells, timerNames }: Declared): SavedC
   return { cells: kept, timers };
 }
 
-export function contentFrom(data: Uint8Array): SavedContent {
-  const [cells, timers] = compact.decode(data) as [SavedContent['cells'], SavedContent['timers']];
-  return { cells, timers };
+/** `states` is how many the shapes have. */
+export function contentFrom(data: Uint8Array, states: number): SavedContent {
+  const content = compact.decode(data) as (SavedContent['cells'][number] | number)[];
+  const timers = content.splice(states) as number[];
+  return { cells: content as SavedContent['cells'], timers };
 }
 
-type Content = readonly [SavedContent['cells'], SavedContent['timers']];
-
-function encoded(content: Content, key: Key, { component, cells }: Declared): Uint8Array {
+function encoded(
+  kept: SavedContent['cells'],
+  timers: readonly number[],
+  key: Key,
+  { component, cells }: Declared,
+): Uint8Array {
   try {
-    return compact.encode(content);
+    return compact.encode(timers.length === 0 ? kept : [...kept, ...timers]);
   } catch (error) {
-    for (const [i, kept] of content[0].entries()) {
-      const found = kept && unfaithful(kept[0]);
+    for (const [i, one] of kept.entries()) {
+      const found = one && unfaithful(one[0]);
       if (found) {
         const where = `${cells[i]!.what} of key ${shownKey(key)}`;
         throw new MillraceError('MR_STATE_VALUE', [component, where, found.path, found.what], error);

@@ -91,12 +91,12 @@ export class Snapshot implements StateSnapshot, Watcher {
   /** First finds each key's group, then saves the keys; undefined where there is nothing to give yet. */
   *#inGroups(entries: Iterable<Entry>): Generator<SavedKey | undefined> {
     for (const entry of entries) {
-      if (entry.mark < this.#mark) this.#groups[entry.group]!.push(entry);
+      this.#groups[entry.group]!.push(entry);
       yield undefined;
     }
     for (let group = 0; group < KEY_GROUPS; group++) {
       for (const entry of this.#groups[group]!) {
-        if (entry.mark >= this.#mark) continue;
+        if (entry.mark >= this.#mark) continue; // saved early, or made since
         entry.mark = this.#mark;
         const saved = this.#save(entry);
         yield this.#isWanted(saved) ? saved : undefined;

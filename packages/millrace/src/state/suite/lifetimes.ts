@@ -95,6 +95,16 @@ export function lifetimesSuite(open: OpenStore): void {
       assert.equal(store.size, 0);
     });
 
+    test(`by ${domain} time an append that was undone leaves no time behind`, () => {
+      const { state, step, failed, at } = living(open, domain);
+      step('k', () => state.all.append('a'));
+      failed('k', () => state.all.append('x'));
+      at(1_050);
+      step('k', () => state.all.append('b'));
+      at(1_100);
+      step('k', () => assert.deepEqual(state.all.get(), ['b']));
+    });
+
     test(`by ${domain} time keys that came once and never again go, a few at a time`, () => {
       const { state, step, at, store } = living(open, domain);
       for (let i = 0; i < 1_000; i++) {

@@ -173,7 +173,7 @@ export function snapshotsSuite(open: OpenStore, deepFreeze: Freeze): void {
   });
 
   test('a snapshot that is abandoned takes no change with it', () => {
-    const { store, step, write } = filled(10);
+    const { store, step, write, state, timers } = filled(10);
     const all = store.snapshot('all');
     all.advance(5);
     assert.throws(() => store.snapshot('all'));
@@ -182,17 +182,23 @@ export function snapshotsSuite(open: OpenStore, deepFreeze: Freeze): void {
     assert.equal(first.what, 'all');
     const saved = whole(first);
     assert.equal(saved.length, 10);
-    step(1, () => write(1, 2));
+    for (const key of [1, 3]) step(key, () => write(key, 2));
     const lost = store.snapshot('changes');
     lost.advance(1);
     step(2, () => write(2, 2));
     step(1, () => write(1, 3));
+    step(3, () => {
+      for (const cell of [state.n, state.sum, state.all, state.map, state.mine]) cell.clear();
+      for (const time of [1_001, 1_002]) timers.expire.clear(time);
+    });
+    assert.equal(store.has(3), false);
+    step(3, () => write(3, 9));
     lost.abandon();
     assert.deepEqual(lost.advance(100), []);
     const changes = store.snapshot('changes');
     assert.equal(changes.what, 'changes');
     const keys = whole(changes);
-    assert.deepEqual(keys.map(({ key }) => key).sort(), [1, 2]);
+    assert.deepEqual(keys.map(({ key }) => key).sort(), [1, 2, 3]);
     assert.deepEqual(contents(from(changes, saved, keys).store), contents(store));
   });
 
