@@ -88,6 +88,11 @@ export const ERROR_TABLE = {
     message: (component: string, option: string, got: unknown, want: string) =>
       `'${component}': ${option} is ${shown(got)}, which is not ${want}`,
   },
+  MR_WINDOW_TIME: {
+    retry: false,
+    message: (component: string, got: unknown) =>
+      `'${component}' got a value whose event time is ${shown(got)}, which is in no window: emit it with milliseconds since 1970 that are a date, or without a time`,
+  },
   MR_NOT_FINITE: {
     retry: false,
     message: (aggregate: string, got: unknown) =>

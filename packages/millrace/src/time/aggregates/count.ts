@@ -2,8 +2,8 @@
 import type { Aggregate } from './aggregate.ts';
 import { builtIn } from './aggregate.ts';
 
-export function count(): Aggregate<unknown, number> {
-  return builtIn<unknown, undefined, number, number>({
+export function count<T>(): Aggregate<T, number> {
+  return builtIn<T, undefined, number, number>({
     take: () => undefined,
     create: () => 0,
     add: (n) => n + 1,

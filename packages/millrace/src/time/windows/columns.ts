@@ -23,7 +23,8 @@ export class Columns<in T> {
     this.aggregates = [...Object.values(aggregates), ...unnamed];
     for (const [name, aggregate] of Object.entries(aggregates)) {
       if (typeof (aggregate as Partial<Aggregate<T, unknown>> | undefined)?.create === 'function') continue;
-      throw new MillraceError('MR_OPTION', ['windowed', `'${name}'`, aggregate, 'an aggregate, such as count()']);
+      const got: unknown = typeof aggregate === 'function' ? 'a function' : aggregate;
+      throw new MillraceError('MR_OPTION', ['windowed', `'${name}'`, got, 'an aggregate, such as count()']);
     }
     this.#anyPure = this.aggregates.some(({ pure }) => pure);
     this.#taken = this.aggregates.map(() => undefined);

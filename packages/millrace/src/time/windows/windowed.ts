@@ -21,6 +21,9 @@ import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask, Win
 import { SeparateOperator } from './separate-windows.ts';
 import { SlidingOperator } from './sliding-windows.ts';
 
+/** The last moment that is a date, ms since 1970; beyond it, times are not exact. */
+const LAST_DATE = 8.64e15;
+
 const RESERVED = ['key', 'start', 'end', 'timing'] as const;
 type Reserved<A> = {
   readonly [N in keyof A & (typeof RESERVED)[number]]: `'${N}' is what the window itself gives: choose another name`;
@@ -73,7 +76,7 @@ export function windowed<T, const A extends Aggregates<T>, K extends Key = Key, 
     emits: hasLateStream ? { results: type<WindowResult>(), late: type<T>() } : type<WindowResult>(),
     state: { windows: owned(value<unknown>(undefined)) },
     timers: timersOf(assigner, rules),
-    prepare({ emit, state, timers, watermark, now, reject }) {
+    prepare({ component, emit, state, timers, watermark, now, reject }) {
       const emitResult = typeof emit === 'function' ? emit : emit.results;
       const task: WindowTask<T, never> = {
         rules,
@@ -90,7 +93,10 @@ export function windowed<T, const A extends Aggregates<T>, K extends Key = Key, 
       };
       const operator = operatorOf(assigner, task, aggregates);
       return {
-        execute: (value: T, time: number, key: Key) => operator.execute(value, time, key),
+        execute(value: T, time: number, key: Key) {
+          if (!(time >= -LAST_DATE && time <= LAST_DATE)) throw new MillraceError('MR_WINDOW_TIME', [component, time]);
+          operator.execute(value, time, key);
+        },
         timer: operator.timer,
       };
     },
