@@ -39,10 +39,11 @@ export const fetchRecords = handler(
     };
     call.afterWrite(giveBack);
     let round = readAll(session, request, lent, call);
-    while (!round.enough && !broker.stopping.aborted) {
-      const left = until - broker.clock.now();
-      if (left <= 0) break;
-      await moreOrLate(session, round, request, left, call);
+    let late = request.maxWaitMs <= 0;
+    while (!round.enough && !late && !broker.stopping.aborted) {
+      // The clock may have been set back meanwhile.
+      const left = Math.min(request.maxWaitMs, Math.max(0, until - broker.clock.now()));
+      late = await isLate(session, round, request, left, call);
       if (client.gone.aborted) break;
       giveBack();
       round = readAll(session, request, lent, call);
@@ -141,10 +142,10 @@ function readOne(one: FetchedPartition, room: number, options: ReadOptions, call
   }
 }
 
-/** Resolves when there may be enough, when nobody waits any more, and at the latest after `ms`. */
-function moreOrLate(session: FetchSession, round: Round, request: Request, ms: number, call: Call): Promise<void> {
+/** Resolves when there may be enough, when nobody waits any more, and at the latest after `ms`, to whether it is late then. */
+function isLate(session: FetchSession, round: Round, request: Request, ms: number, call: Call): Promise<boolean> {
   const { broker, client } = call;
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<boolean>();
   const partitions = [...session.partitions.values()].map((one) => partitionOf(broker.log, one));
   const before = partitions.map(({ readableBytes }) => readableBytes);
   const missing = leastOf(request) - round.bytes;
@@ -154,16 +155,16 @@ function moreOrLate(session: FetchSession, round: Round, request: Request, ms: n
       let sum = 0;
       for (const [n, partition] of partitions.entries()) {
         // One that is deleted is told at once.
-        if (partition.error !== undefined) return resolve();
+        if (partition.error !== undefined) return resolve(false);
         sum += partition.readableBytes - before[n]!;
       }
       if (sum < missing) return;
     }
-    resolve();
+    resolve(false);
   };
-  const done = () => resolve();
+  const done = () => resolve(false);
   const stops = partitions.map((partition) => partition.onAppend(arrived));
-  stops.push(broker.clock.setTimer(ms, done));
+  stops.push(broker.clock.setTimer(ms, () => resolve(true)));
   client.gone.addEventListener('abort', done);
   broker.stopping.addEventListener('abort', done);
   return promise.finally(() => {

@@ -31,8 +31,7 @@ class RecordingWire implements Wire {
   }
 }
 
-async function open() {
-  const clock = new ManualClock();
+async function open(clock = new ManualClock()) {
   const random = seededRandom(1);
   const log = await openDirectoryLog({ directory: '/data', storage: new FaultyStorage(), clock, random });
   await log.createTopic('t');
@@ -65,6 +64,27 @@ test('a client that does not read its last response is let go after five seconds
   clock.advance(5_000);
   await closing;
   assert.equal(wire.state, 'destroyed');
+  await log.close();
+});
+
+test('a long poll ends in time although the clock was set back meanwhile', async () => {
+  class SetBack extends ManualClock {
+    back = 0;
+    override now(): number {
+      return super.now() - this.back;
+    }
+  }
+  const clock = new SetBack();
+  const { log, server } = await open(clock);
+  const wire = new RecordingWire();
+  const connection = server.connect(wire, who);
+  connection.receive(framed(Fetch, 12, longPoll, 1));
+  clock.back = 3_600_000;
+  clock.advance(60_000);
+  for (let n = 0; n < 10; n++) await undefined;
+  assert.equal(wire.written.length, 1);
+  connection.down();
+  await server.close();
   await log.close();
 });
 
