@@ -47,7 +47,7 @@ export function merged<V, R>(
 }
 
 /** From a total that took in all parts, after others before them that were taken away again. */
-export function running<V, R>(
+function running<V, R>(
   aggregate: Aggregate<V, R>,
   parts: readonly (readonly Sample<V>[])[],
   gone: readonly Sample<V>[],
