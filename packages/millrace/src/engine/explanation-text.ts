@@ -17,7 +17,7 @@ export function explanationText(explanation: Explanation): readonly string[] {
   if (timer?.domain === 'clock' && state === 'waiting') return [...said, clockText(timer, explanation.at)];
   if (first === undefined) return [...said, 'Nothing holds it now: ask again.'];
   if (state === 'due') return [...said, dueText(first)];
-  if (state === 'idle') said.push(`It stands, as all sources are idle: ${namesText(holders)}.`);
+  if (allIdle(explanation)) said.push(`It stands, as all sources are idle: ${namesText(holders)}.`);
   else {
     said.push(holderText(first, explanation.at));
     if (first.path.length > 2) said.push(`The way: ${first.path.map(placeText).join(' ← ')}.`);
@@ -95,7 +95,8 @@ function holderText(holder: Holder, at: number): string {
   if (clock !== undefined)
     return `All splits of ${place.toLowerCase()} are idle, and its event time follows the clock.`;
   const why = waits.length > 0 ? ` ${waits.map(waitText).join(', and ')}` : ' it is busy';
-  return `${place} holds it at ${momentText(watermark)}:${why}.`;
+  const where = watermark === 'not begun' ? '' : ` at ${momentText(watermark)}`;
+  return `${place} holds it${where}:${why}.`;
 }
 
 function splitText({ component, task, watermark }: Holder, split: HoldingSplit, at: number): string {
@@ -114,18 +115,24 @@ function namesText(holders: readonly Holder[]): string {
   return [...named, ...(holders.length > NAMED ? [`${holders.length - NAMED} more`] : [])].join(', ');
 }
 
-function remedyText({ holders, state, timer }: Explanation, time: Moment): string {
+/** Sources that have ended, with tuples of theirs under way, hold nobody as long as there are others. */
+function allIdle({ state, holders }: Explanation): boolean {
+  return state === 'idle' && holders.some(({ split }) => split !== undefined);
+}
+
+function remedyText(explanation: Explanation, time: Moment): string {
+  const { holders, timer } = explanation;
+  const splits = holders.filter(({ split }) => split !== undefined);
   const { name, window } = timer!;
   const what = name === undefined ? 'It is reached' : window === undefined ? 'It is told' : 'It fires';
   const last = holders.length > 1;
   if (time === 'the end') return `${what} at the end of the input.`;
-  if (state === 'idle') {
+  if (allIdle(explanation)) {
     const who = last ? 'one of them' : 'it';
-    return `${what} when ${who} gives ${recordText(holders)}, at the end of the input, or by the clock if the spout says time.whenIdle: 'clock'.`;
+    return `${what} when ${who} gives ${recordText(splits)}, at the end of the input, or by the clock if the spout says time.whenIdle: 'clock'.`;
   }
   const [first] = holders as [Holder];
   if (!last && first.clock !== undefined) return `${what} when the clock comes to ${formatTime(first.clock)}.`;
-  const splits = holders.filter(({ split }) => split !== undefined);
   if (splits.length === 0) return `${what} when that is over.`;
   const silence = splits.map(({ split }) => split!.idleIn ?? Infinity).reduce((a, b) => Math.max(a, b));
   const idle = silence === Infinity ? 'falls idle' : `falls idle (with no more records in ${formatDuration(silence)})`;

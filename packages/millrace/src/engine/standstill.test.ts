@@ -1,6 +1,7 @@
 /** What the log says unasked when nothing comes out, and when it says nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Duration } from '../duration.ts';
 import { bolt, sink, topology, type } from '../index.ts';
 import { ArraySource, startVirtual } from '../testing/start-virtual.ts';
 
@@ -17,10 +18,13 @@ const late = (timers: 'event' | 'clock' = 'event') =>
     }),
   });
 
-async function started(splits: { readonly [split: string]: number[] }, timers?: 'event' | 'clock') {
+async function started(
+  splits: { readonly [split: string]: number[] },
+  { timers, idle = '1h' }: { timers?: 'event' | 'clock'; idle?: Duration } = {},
+) {
   const source = new ArraySource(type<number>(), splits, true);
   const built = topology('t', (t) => {
-    const raw = t.spout('in', source.spout, { time: { from: (at) => at, idle: '1h' } });
+    const raw = t.spout('in', source.spout, { time: { from: (at) => at, idle } });
     const first = t.bolt('first', raw.global(), late(timers));
     t.sink('out', first.shuffle(), nowhere);
     t.sink('other', t.bolt('second', raw.global(), late(timers)).shuffle(), nowhere);
@@ -87,7 +91,7 @@ test('where time moves on it is told once, and only while nothing has ever come 
 });
 
 test('nothing is said where no event timer waits, or what comes out keeps up', async () => {
-  const clock = await started({ a: [100] }, 'clock');
+  const clock = await started({ a: [100] }, { timers: 'clock' });
   await clock.runtime.advance('1h');
   assert.deepEqual(clock.said(), []);
   const none = await started({ a: [] });
@@ -99,4 +103,35 @@ test('nothing is said where no event timer waits, or what comes out keeps up', a
     await busy.runtime.advance('30s');
   }
   assert.deepEqual(busy.said(), []);
+});
+
+test('that all sources are idle is told once', async () => {
+  const { runtime, said } = await started({ a: [100] }, { idle: '5s' });
+  await runtime.advance('1h');
+  const [line, ...others] = said();
+  assert.match(line!, /It stands, as all sources are idle: split 'a' of 'in'/);
+  assert.deepEqual(others, []);
+});
+
+test('a bolt that gives nothing to anybody is told of when event time stands still, and not while it moves', async () => {
+  const source = new ArraySource(type<number>(), { a: [100], b: [] }, true);
+  const quiet = bolt({
+    timers: { later: 'event' },
+    prepare: ({ timers: { later } }) => ({
+      execute: (at: number) => later.set(at + 10_000_000),
+      timer: { later() {} },
+    }),
+  });
+  const built = topology('t', (t) => {
+    t.bolt(
+      'quiet',
+      t.spout('in', source.spout, { time: { from: (at) => at, whenIdle: 'clock', idle: '5m' } }).global(),
+      quiet,
+    );
+  });
+  const { runtime, log } = await startVirtual(built);
+  await runtime.advance('80s');
+  assert.match(log.splice(0).join('\n'), /^quiet: has given nothing for 1m/);
+  await runtime.advance('1h');
+  assert.deepEqual(log, [], 'both are idle, and event time goes on with the clock');
 });

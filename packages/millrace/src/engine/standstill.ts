@@ -1,8 +1,8 @@
 /**
  * Says unasked, in the log, why nothing comes out: of a component in which event timers wait and that has given no output
  * for a minute. Where event time stands still it is said once, and again when it stands for another reason, or after ten
- * minutes; where it moves on, only of a component that has never given anything. Looks at counters every ten seconds, and
- * not at all in a topology without event timers.
+ * minutes, unless all sources are idle; where it moves on, only of a component that has never given anything. Looks at
+ * counters every ten seconds, and not at all in a topology without event timers.
  */
 import { formatDuration } from '../duration.ts';
 import type { Explanation, Moment } from './explanation.ts';
@@ -81,11 +81,14 @@ export class Standstill {
   #still(watched: Watched, now: number): Still | undefined {
     const { station, told, watermarkSince } = watched;
     const stands = now - watermarkSince >= SILENT;
-    if (!stands && (told !== undefined || watched.emitted > 0)) return undefined;
+    const moves = now === watermarkSince;
+    if (!stands && (!moves || told !== undefined || watched.emitted > 0)) return undefined;
     const explanation = this.#explain(station.id);
+    if (stands && explanation.holders[0]?.clock !== undefined) return undefined; // it is about to move
     const why = stands ? reason(explanation) : MOVES;
     const isNew = told === undefined || (why !== told.why && explanation.watermark === told.watermark);
-    if (!isNew && now - told.at < AGAIN) return undefined;
+    // That no records come is known by then.
+    if (!isNew && (explanation.state === 'idle' || now - told.at < AGAIN)) return undefined;
     watched.told = { at: now, why, watermark: explanation.watermark };
     return { watched, explanation, why };
   }
