@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from judge import answered, bootstrap, check, comes_to, equal, judge, own, until
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition, errors
@@ -125,6 +126,8 @@ class Member(ConsumerRebalanceListener):
             heartbeat_interval_ms=250,
             **config,
         )
+        # One that joins before it knows the topic joins again once it does, and this client may be stuck in that.
+        self.client.partitions_for_topic(topic)
         self.client.subscribe([topic], listener=self)
 
     def on_partitions_revoked(self, revoked):
@@ -138,17 +141,22 @@ class Member(ConsumerRebalanceListener):
         return sorted(p.partition for p in self.client.assignment())
 
     def poll(self):
-        for records in self.client.poll(50).values():
+        # This client may be stuck for good in a join during which a poll came to its end: it is given the time.
+        for records in self.client.poll(500).values():
             self.read.extend(records)
 
     def leave(self):
         self.client.close()
 
 
+at_once = ThreadPoolExecutor(2)
+
+
 def settled(members, count):
+    """Members poll at the same time, as in programs of their own: in turns they may rejoin without an end."""
+
     def share():
-        for member in members:
-            member.poll()
+        list(at_once.map(Member.poll, members))
         held = sorted(p for member in members for p in member.held)
         return held == list(range(count)) and all(member.held for member in members)
 
