@@ -13,6 +13,7 @@ import type { ProducerDescription, ProducerFault, ProducerStates } from './produ
 import { lastOffsetDeltaOf, maxTimestampOf, producerOf } from './record-batch.ts';
 import type { PartitionState } from './recovery.ts';
 import type { Cell, RecoveryPoints } from './recovery-points.ts';
+import { keptFrom } from './retention.ts';
 import { Segment, type SegmentPlace } from './segment.ts';
 import { isOutOfFiles, isSystemError } from './storage.ts';
 import { segmentAge } from './topic-config.ts';
@@ -477,17 +478,7 @@ export class Partition implements Flushable {
         if (!isSystemError(error)) throw error;
       }
     }
-    let total = this.bytes;
-    let from = this.start;
-    for (let n = 0; n < this.segments.length - 1; n++) {
-      const segment = this.segments[n]!;
-      const next = this.segments[n + 1]!.base;
-      if (next > this.highWatermark) break;
-      if (segment.youngest >= oldest && (maxBytes < 0 || total - segment.size < maxBytes)) break;
-      total -= segment.size;
-      from = next;
-    }
-    return from;
+    return keptFrom(this.segments, this, oldest, maxBytes);
   }
 
   // ---- compacting ----

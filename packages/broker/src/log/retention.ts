@@ -1,6 +1,7 @@
 import type { Catalog } from './catalog.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { Partition } from './partition.ts';
+import type { Segment } from './segment.ts';
 import { deletes } from './topic-config.ts';
 
 /**
@@ -56,4 +57,23 @@ export class Retention {
     await points.flush();
     for (const partition of trimmed) partition.removeTrimmed();
   }
+}
+
+/** The offset from which on age and size keep a partition's segments, of which the last always stays; -1 bytes is any size. */
+export function keptFrom(
+  segments: readonly Segment[],
+  { bytes, start, highWatermark }: { readonly bytes: number; readonly start: number; readonly highWatermark: number },
+  oldest: number,
+  maxBytes: number,
+): number {
+  let total = bytes;
+  let from = start;
+  for (const [n, { youngest, size }] of segments.slice(0, -1).entries()) {
+    const next = segments[n + 1]!.base;
+    if (next > highWatermark) break;
+    if (youngest >= oldest && (maxBytes < 0 || total - size < maxBytes)) break;
+    total -= size;
+    from = next;
+  }
+  return from;
 }
