@@ -98,6 +98,15 @@ test('a batch that is sent again is answered with its first offset and is not th
   assert.equal(broker.log.offsets('t', 0).latest, 4);
 });
 
+test('acks=0 is not answered, whatever is wrong with the request as a whole', async (t) => {
+  const { client, broker, remarks } = await startBroker(t);
+  await broker.log.createTopic('t');
+  const records = batchOf(['a'], { producerId: 5, producerEpoch: 0, baseSequence: 0, attributes: 0x10 });
+  const answered = client.call(Produce, 9, { acks: 0, timeoutMs: 1000, topicData: [to(0, records)] });
+  await assert.rejects(answered, /the connection is closed/);
+  assert.match(remarks[0]!, /acks=0 failed: a transactional batch came/);
+});
+
 test('a transactional batch needs a transaction that its coordinator knows', async (t) => {
   const { client, broker } = await startBroker(t);
   await broker.log.createTopic('t');

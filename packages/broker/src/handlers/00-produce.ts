@@ -30,7 +30,7 @@ const ABORTABLE_SINCE = 11;
 export const produce = handler(
   Produce,
   (request, call) => {
-    expectTransactionalId(request);
+    if (!expectTransactionalId(request, call)) return undefined;
     const waits: Promise<void>[] = [];
     const responses = request.topicData.map((topic) => ({
       name: topic.name,
@@ -116,17 +116,19 @@ function append(
   return answer;
 }
 
-/** Without one nobody could say to which transaction a batch belongs: the whole request is refused. */
-function expectTransactionalId({ transactionalId, topicData }: Request): void {
-  if (transactionalId !== null) return;
-  for (const { partitionData } of topicData) {
-    if (partitionData.some(({ records }) => records !== null && isOfTransaction(records))) {
-      throw new LogError(
-        'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-        'a transactional batch came in a request without a transactional id',
-      );
-    }
-  }
+/**
+ * Without one nobody could say to which transaction a batch belongs: the whole request is refused. False when that is
+ * said by closing the connection.
+ */
+function expectTransactionalId({ transactionalId, topicData, acks }: Request, { client }: Call): boolean {
+  const isNeeded = topicData.some(({ partitionData }) =>
+    partitionData.some(({ records }) => records !== null && isOfTransaction(records)),
+  );
+  if (transactionalId !== null || !isNeeded) return true;
+  const what = 'a transactional batch came in a request without a transactional id';
+  if (acks !== 0) throw new LogError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', what);
+  client.drop(`Produce with acks=0 failed: ${what}`);
+  return false;
 }
 
 function isOfTransaction(batch: Buffer): boolean {
