@@ -188,18 +188,20 @@ test('the end of a source is told when nothing of it is pending, and by a stop i
   for (const stops of [false, true]) {
     const [ends, stays] = [new Tap('a'), new Tap('b')];
     const heard: string[] = [];
-    const later = asyncBolt({
-      concurrency: 1,
-      execute: (n: number) => new Promise<number>((resolve) => setTimeout(() => resolve(n), 1000)),
-    });
+    const after = (ms: number) =>
+      asyncBolt({
+        concurrency: 1,
+        execute: (n: number) => new Promise<number>((resolve) => setTimeout(() => resolve(n), ms)),
+      });
     const t = topology('two', (b) => {
       const x = b.spout('x', ends.spout);
       b.bolt('out', x.global(), hears(heard));
-      b.bolt('later', x.shuffle(), later);
-      b.bolt('other', b.spout('y', stays.spout).shuffle(), () => {});
+      b.bolt('later', x.shuffle(), after(1000));
+      b.bolt('other', b.spout('y', stays.spout).shuffle(), after(2000));
     });
     const { runtime, running } = await startVirtual(t);
     ends.give('a', 100);
+    stays.give('b', 100);
     ends.end('a');
     await runtime.advance(999);
     assert.deepEqual(heard.splice(0), ['100@100']);
