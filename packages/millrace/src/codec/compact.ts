@@ -18,9 +18,9 @@ export const compact: Codec<unknown> = {
   },
   decode(bytes) {
     if (bytes[0] === STRUCTURED || bytes.byteLength === 0) return structured.decode(bytes);
-    const { buffer, byteOffset, byteLength } = bytes;
+    const text = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
-      return JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString());
+      return JSON.parse(text.toString());
     } catch (error) {
       throw new MillraceError('MR_DECODE', ['JSON or a structured clone', messageOf(error), startOf(bytes)], error);
     }

@@ -61,14 +61,16 @@ export class Snapshot implements StateSnapshot, Watcher {
   }
 
   advance(most: number): readonly SavedKey[] {
-    const ready: SavedKey[] = [];
-    for (let i = 0; i < most && !this.#done; i++) {
-      if (this.#failed) throw this.#failed.error;
-      const { done, value } = this.#keys.next();
-      if (done) this.#end();
-      else if (value !== undefined) ready.push(value);
-    }
-    return ready;
+    if (this.#failed) throw this.#failed.error;
+    return this.#expiry.at(this.#began, () => {
+      const ready: SavedKey[] = [];
+      for (let i = 0; i < most && !this.#done; i++) {
+        const { done, value } = this.#keys.next();
+        if (done) this.#end();
+        else if (value !== undefined) ready.push(value);
+      }
+      return ready;
+    });
   }
 
   abandon(): void {
@@ -81,7 +83,7 @@ export class Snapshot implements StateSnapshot, Watcher {
   before(entry: Entry): void {
     if (this.what === 'changes' && this.#changed!.get(entry.id) !== entry) return;
     try {
-      const saved = this.#save(entry);
+      const saved = this.#expiry.at(this.#began, () => saveKey(entry, this.#declared));
       if (this.#isWanted(saved)) this.#early[entry.group]!.push(saved);
     } catch (error) {
       this.#failed ??= { error }; // not the fault of the step that is going on
@@ -98,17 +100,13 @@ export class Snapshot implements StateSnapshot, Watcher {
       for (const entry of this.#groups[group]!) {
         if (entry.mark >= this.#mark) continue; // saved early, or made since
         entry.mark = this.#mark;
-        const saved = this.#save(entry);
+        const saved = saveKey(entry, this.#declared);
         yield this.#isWanted(saved) ? saved : undefined;
       }
       this.#groups[group] = [];
       yield* this.#early[group]!;
       this.#early[group] = [];
     }
-  }
-
-  #save(entry: Entry): SavedKey {
-    return this.#expiry.at(this.#began, () => saveKey(entry, this.#declared));
   }
 
   #isWanted({ data }: SavedKey): boolean {

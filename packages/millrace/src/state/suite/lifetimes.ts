@@ -95,6 +95,24 @@ export function lifetimesSuite(open: OpenStore): void {
       assert.equal(store.size, 0);
     });
 
+    test(`by ${domain} time a map entry whose write was undone lives no longer, and one that is set after its time is the last`, () => {
+      const { state, step, failed, at } = living(open, domain);
+      step('k', () => {
+        for (const name of ['a', 'b', 'c']) state.map.set(name, 1);
+      });
+      at(1_050);
+      failed('k', () => state.map.set('b', 2));
+      step('k', () => state.map.set('c', 3));
+      at(1_100);
+      failed('k', () => state.map.set('b', 4));
+      step('k', () => assert.deepEqual([...state.map.entries()], [['c', 3]]));
+      step('k', () => {
+        state.map.set('a', 5);
+        assert.deepEqual([...state.map.keys()], ['c', 'a']);
+      });
+      step('k', () => assert.deepEqual([...state.map.keys()], ['c', 'a']));
+    });
+
     test(`by ${domain} time an append that was undone leaves no time behind`, () => {
       const { state, step, failed, at } = living(open, domain);
       step('k', () => state.all.append('a'));
