@@ -1,5 +1,5 @@
 import type { LogError } from '../errors.ts';
-import type { LogRecord } from './api.ts';
+import type { LogRecord, RecordHeader } from './api.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import type { Clock } from './clock.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -17,7 +17,8 @@ import { markerBatch, markerIn } from './transaction-marker.ts';
  *
  * Entries may also be written as part of a producer's transaction, as Kafka does it: in transactional batches, which say
  * nothing until that producer's commit marker follows. A key is worth what was *written* last: an entry that commits late
- * does not undo what was written for its key in between, and a tombstone takes pending entries with it.
+ * does not undo what was written for its key in between, and a tombstone takes pending entries with it. What a rewriting
+ * repeats counts as written when it first was.
  */
 export interface KeyedLogOptions {
   readonly partition: Partition;
@@ -38,6 +39,11 @@ const BATCH_BYTES = 64 * 1024;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 const NO_SEQUENCE = -1;
+/**
+ * Says of an entry that it only repeats what its key was worth, and so is older than what was pending then: else a
+ * rewriting that broke off would undo that.
+ */
+const REWRITTEN: readonly RecordHeader[] = [{ key: 'rewritten', value: null }];
 
 export class KeyedLog {
   private readonly options: KeyedLogOptions;
@@ -158,7 +164,8 @@ export class KeyedLog {
       if ((attributes & TRANSACTIONAL) !== 0) {
         this.pending.add({ producerId, producerEpoch }, entry);
       } else {
-        this.remember(entry);
+        if (record.headers.length > 0) this.keep(entry);
+        else this.remember(entry);
         each(entry);
       }
     }
@@ -204,7 +211,7 @@ export class KeyedLog {
     const builder = new BatchBuilder();
     const now = clock.now();
     for (const { key, value } of this.live.values()) {
-      builder.add(now, key, value, []);
+      builder.add(now, key, value, REWRITTEN);
       if (builder.size >= BATCH_BYTES) partition.append(builder.finish());
     }
     if (builder.count > 0) partition.append(builder.finish());
