@@ -142,7 +142,12 @@ export class Step {
   }
 
   #end(): void {
-    if (this.#count > KEPT_NOTES) this.#notes.length = KEPT_NOTES;
+    const notes = this.#notes;
+    if (this.#count > KEPT_NOTES) notes.length = KEPT_NOTES;
+    for (let i = Math.min(this.#count, KEPT_NOTES) - 1; i >= 0; i--) {
+      notes[i]!.was = undefined; // it may be large
+      notes[i]!.part = undefined;
+    }
     this.#count = 0;
     const entry = this.#entry;
     if (entry !== undefined && entry.live === 0) this.remove(entry);
