@@ -17,7 +17,7 @@ const SMALLEST = 2 ** -1022;
 
 const binOf = (x: number): number => Math.ceil(Math.log(x) / LOG_GROWTH);
 /** The number that is as far, relatively, from the lower end of the bin as from the upper. */
-const numberOf = (bin: number): number => Math.min(GROWTH ** (bin - 1) * (1 + ACCURACY), Number.MAX_VALUE);
+const numberOf = (bin: number): number => GROWTH ** (bin - 1) * (1 + ACCURACY);
 
 /** How many numbers fell into each bin. */
 type Bins = Map<number, number>;
