@@ -57,3 +57,17 @@ test('what is written after a rewriting undoes what was pending before', async (
   );
   await again.log.close();
 });
+
+test('much that is pending is not written again with every entry', async () => {
+  const { log } = await opened();
+  const keyed = await log.catalog.openInternal(TRANSACTIONS_TOPIC);
+  const producer = { producerId: 1, producerEpoch: 0 };
+  for (let n = 0; n < 30; n++) await keyed.pend(producer, [entry(`k${n}`, 'x'.repeat(60_000))], nothing);
+  const starts = new Set<number>();
+  for (let n = 0; n < 50; n++) {
+    await keyed.put([entry('small', `${n}`)], nothing);
+    starts.add(keyed.partition.start);
+  }
+  assert.ok(starts.size <= 2, `it was rewritten ${starts.size - 1} times`);
+  await log.close();
+});

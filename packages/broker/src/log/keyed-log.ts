@@ -50,6 +50,8 @@ export class KeyedLog {
   private readonly live = new Map<string, Entry>();
   private readonly pending = new PendingEntries();
   private liveBytes = 0;
+  /** What was pending at the last rewriting, which took it along. */
+  private pendingBytes = 0;
   private rewriting = false;
 
   constructor(options: KeyedLogOptions) {
@@ -194,7 +196,8 @@ export class KeyedLog {
 
   private rewriteIfWorthwhile(): void {
     const { partition, commit } = this.options;
-    if (this.rewriting || partition.bytes < REWRITE_ABOVE || partition.bytes < this.liveBytes * REWRITE_FACTOR) return;
+    const least = Math.max(REWRITE_ABOVE, (this.liveBytes + this.pendingBytes) * REWRITE_FACTOR);
+    if (this.rewriting || partition.bytes < least) return;
     this.rewriting = true;
     const done = () => {
       this.rewriting = false;
@@ -215,8 +218,10 @@ export class KeyedLog {
       if (builder.size >= BATCH_BYTES) partition.append(builder.finish());
     }
     if (builder.count > 0) partition.append(builder.finish());
-    for (const { producer, key, value } of this.pending.all()) {
-      builder.add(now, key, value, []);
+    this.pendingBytes = 0;
+    for (const { producer, ...entry } of this.pending.all()) {
+      this.pendingBytes += sizeOf(entry);
+      builder.add(now, entry.key, entry.value, []);
       partition.append(builder.finish(fieldsOf(producer, TRANSACTIONAL)));
     }
     await partition.flush();
