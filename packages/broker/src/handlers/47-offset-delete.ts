@@ -1,4 +1,4 @@
-import { errorNumber } from '../errors.ts';
+import { errorNumber, LogError } from '../errors.ts';
 import { OffsetDelete } from '../protocol/messages/groups.ts';
 import { handler } from '../server/handler.ts';
 
@@ -6,6 +6,7 @@ import { handler } from '../server/handler.ts';
 export const offsetDelete = handler(
   OffsetDelete,
   async ({ groupId, topics }, { broker }) => {
+    if (groupId === '') throw new LogError('INVALID_GROUP_ID', "a group's name has at least one character");
     const { catalog } = broker.log;
     const there = new Set(topics.filter(({ name }) => catalog.has(name)));
     const asked = [...there].flatMap(({ name, partitions }) =>

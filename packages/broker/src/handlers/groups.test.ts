@@ -199,6 +199,7 @@ test('groups are listed, described as dead when missing, and deleted with their 
     [no('GROUP_SUBSCRIBED_TO_TOPIC'), no('UNKNOWN_TOPIC_OR_PARTITION')],
   );
   assert.equal((await client.call(OffsetDelete, 0, { groupId: 'nobody', topics })).errorCode, no('GROUP_ID_NOT_FOUND'));
+  assert.equal((await client.call(OffsetDelete, 0, { groupId: '', topics })).errorCode, no('INVALID_GROUP_ID'));
   for (const version of versionsOf(DeleteGroups)) {
     await broker.log.commitOffsets('simple', 't', new Map([[0, 1]]));
     const { results } = await client.call(DeleteGroups, version, { groupsNames: ['g', 'simple', 'nobody'] });
