@@ -310,10 +310,14 @@ export class SyncTask implements EngineTask {
     }
   }
 
-  /** A tick, flush or watermark: a step of its own, without a tuple. A bolt grouped by global() has its one key there. */
+  /**
+   * A tick, flush or watermark: a step of its own, without a tuple. A bolt grouped by global() has its one key there, in
+   * the task that owns it; its other tasks never have anything, and are not called if they would look for it.
+   */
   #lifecycle(run: () => void, time: number): void {
     const { worker, component } = this.#station;
     const isGlobal = component.inputs.every((input) => input.grouping.kind === 'global');
+    if (isGlobal && this.#index > 0 && this.#state !== undefined) return;
     worker.stepAlone(undefined, () => {
       this.stopwatch.in(this.metrics);
       this.#alone = true;

@@ -207,7 +207,7 @@ test('state per key behind an input without a key', () => {
   for (const grouping of unkeyed) {
     refuses(
       'MR_STATE_WITHOUT_KEY',
-      "'b' keeps state per key, but an input has no key: group it by fields(), keyBy() or global()",
+      "'b' keeps state or timers per key, but an input has no key: group it by fields(), keyBy() or global()",
       (t) => {
         t.bolt('b', wrong<Input<Reading, string>>(t.spout('raw', readings)[grouping]()), counts);
       },

@@ -22,7 +22,7 @@ const written: readonly (readonly [key: Key, canonical: CanonicalKey, group: num
   [-5n, -5n, 169],
   [true, true, 101],
   [false, false, 230],
-  [[], '\0(', 109],
+  [[], '\0(', 0],
   [['a'], '\0(s1:a', 19],
   [['a', 1], '\0(s1:an1:1', 229],
   [[['a'], 1n, true], '\0(s6:\0(s1:ai1:1o4:true', 76],

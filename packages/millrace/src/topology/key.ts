@@ -43,8 +43,15 @@ function typeMark(key: CanonicalKey): string {
   return typeof key === 'boolean' ? 'o' : typeof key === 'bigint' ? 'i' : typeof key === 'number' ? 'n' : 's';
 }
 
-/** The key group of a canonical key, 0 to 255: mix(hash(key)) mod 256. */
+/** The empty tuple, which `global()` keys by. */
+const EMPTY: CanonicalKey = canonicalTuple([])!;
+
+/**
+ * The key group of a canonical key, 0 to 255: mix(hash(key)) mod 256. The empty tuple's is 0, so that the task that owns
+ * it is the one with the lowest id, as Storm says of global.
+ */
 export function keyGroup(key: CanonicalKey): number {
+  if (key === EMPTY) return 0;
   const text = typeof key === 'string' ? key : `${typeMark(key)}${key}`;
   // FNV-1a over UTF-16 code units, then MurmurHash3's 32-bit finalizer, so that close keys spread over the groups.
   let hash = 0x811c9dc5;

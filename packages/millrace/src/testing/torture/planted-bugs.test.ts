@@ -88,17 +88,31 @@ test('a stored value that is changed in place: the engine refuses it at once', a
   assert.match(text, /Cannot assign to read only property 'of'/);
 });
 
-test('a stored Map that is changed in place: a step that failed leaves its change behind', async () => {
+test('a stored Map that is changed in place: refused as well', async () => {
   const mistaken = bolt({
     emits: type<number>(),
-    state: { sums: value(new Map<string, number>()) },
+    state: { sums: value<Map<string, number>>(new Map()) },
     prepare: ({ emit, state: { sums } }) => ({
       execute(n: number) {
-        const own = new Map(sums.get());
-        const all = sums.get().size === 0 ? own : (sums.get() as Map<string, number>);
-        all.set('sum', (all.get('sum') ?? 0) + n);
-        sums.set(all);
-        emit(all.get('sum')!);
+        emit(sums.get().set('last', n).size);
+      },
+    }),
+  });
+  const { ways, text } = await told(mistaken as never);
+  assert.deepEqual(ways, ['as given']);
+  assert.match(text, /Cannot set on a Map that was emitted or stored: make another one/);
+});
+
+test('a stored typed array, which cannot be frozen, changed in place: a step that failed leaves its change behind', async () => {
+  const mistaken = bolt({
+    emits: type<number>(),
+    state: { sums: value<Float64Array | undefined>(undefined) },
+    prepare: ({ emit, state: { sums } }) => ({
+      execute(n: number) {
+        const sum = sums.get() ?? new Float64Array(1);
+        sum[0]! += n;
+        sums.set(sum);
+        emit(sum[0]!);
       },
     }),
   });
