@@ -15,10 +15,10 @@ interface Appointment {
   entries: Entry[];
 }
 
-/** The number of an entry that has none: later than all. Small integers, as each key keeps them. */
-export const NO_APPOINTMENT = 2 ** 30;
-/** That of what expires at a time that is not known yet: it is looked at as soon as there is any. */
+/** The number for what expires at a time that is not known yet, before all others: it is looked at as soon as time is known. */
 const UNDATED = -(2 ** 30);
+/** An entry that has none. Small integers, as each key keeps two of these. */
+export const NO_APPOINTMENT = UNDATED - 1;
 
 /** Where an entry keeps the number of its appointment. */
 export type Field = 'clockSweep' | 'eventSweep';
@@ -30,7 +30,7 @@ export class Appointments {
   /** By time ÷ width, from `#base` on. */
   readonly #byNumber = new Map<number, Appointment>();
   readonly #numbers = new TimeHeap();
-  /** The first number there was. */
+  /** The first multiple there was. */
   #base: number | undefined;
 
   constructor(field: Field) {
@@ -40,7 +40,8 @@ export class Appointments {
   /** The time of the earliest; Infinity if none. */
   get next(): number {
     const first = this.#first();
-    return first === undefined ? Number.POSITIVE_INFINITY : (first.number + this.#base!) * this.width;
+    if (first === undefined) return Number.POSITIVE_INFINITY;
+    return first.number === UNDATED ? Number.NEGATIVE_INFINITY : (first.number + this.#base!) * this.width;
   }
 
   /** Whether the earliest is at a time that was not known when it was made. */
@@ -50,11 +51,9 @@ export class Appointments {
 
   /** Makes one for then or soon after, unless the entry has an earlier one. */
   make(entry: Entry, time: number): void {
-    const multiple = Math.ceil(time / this.width);
-    if (this.#base === undefined) this.#base = Number.isFinite(multiple) ? multiple : 0;
-    const number = Number.isFinite(multiple) ? multiple - this.#base : UNDATED;
+    const number = this.#numberOf(time);
     const had = entry[this.#field];
-    if (had <= number) return;
+    if (had !== NO_APPOINTMENT && had <= number) return;
     this.cancel(entry);
     entry[this.#field] = number;
     const there = this.#byNumber.get(number);
@@ -65,6 +64,13 @@ export class Appointments {
       this.#byNumber.set(number, { number, live: 1, entries: [entry] });
       this.#numbers.push(number);
     }
+  }
+
+  #numberOf(time: number): number {
+    if (!Number.isFinite(time)) return UNDATED;
+    const multiple = Math.ceil(time / this.width);
+    this.#base ??= multiple;
+    return Math.max(multiple - this.#base, UNDATED + 1);
   }
 
   cancel(entry: Entry): void {

@@ -159,6 +159,7 @@ export class KeyedState implements KeyedStore {
   restore(shapes: Shapes, saved: Iterable<SavedKey>, drop: readonly string[] = []): void {
     const { component } = this.#declared;
     const plan = takeover(component, shapes, { shapes: this.#shapes, specs: this.#specs }, drop);
+    this.#step.expiry.refresh();
     const restore = new Restore(this.#step, this.#cells, this.#timers);
     restore.take(saved, plan);
     this.#set = Math.max(this.#set, restore.lastOrder + 1);

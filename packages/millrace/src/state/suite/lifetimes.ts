@@ -164,6 +164,30 @@ export function lifetimesSuite(open: OpenStore): void {
     assert.equal(store.nextClockExpiry, Infinity);
   });
 
+  test('keys go as soon after years as at first, also those that live for milliseconds only', () => {
+    const clock = { now: 0 };
+    const { store, state, step, swept } = opened(open, { state: states(5), clock });
+    for (const now of [1_000, 1e6, 1e9, 2e9, 5e10, 2e12]) {
+      clock.now = now;
+      step('k', () => state.one.set(1));
+      assert.ok(store.nextClockExpiry >= now + 5 && store.nextClockExpiry <= now + 10);
+      clock.now = now + 10;
+      swept();
+      assert.equal(store.size, 0);
+    }
+    const event = opened(open, { state: states({ event: 5 }) });
+    event.step('k', () => event.state.one.set(1));
+    for (const now of [-1e13, -5, 10, 2e12]) {
+      event.store.watermark = now;
+      event.swept();
+      event.step('k', () => event.state.sum.add(1));
+      assert.equal(event.store.size, 1);
+      event.store.watermark = now + 10;
+      event.swept();
+      assert.equal(event.store.size, 0);
+    }
+  });
+
   test('what was written before there was any watermark counts from the first one', () => {
     const { store, state, step, swept } = opened(open, { state: states({ event: 100 }) });
     const seen = () => step('k', () => [state.one.get(), state.all.get().length, state.map.size]);
