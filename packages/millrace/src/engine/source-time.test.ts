@@ -15,6 +15,8 @@ class Tap {
   readonly asked: string[] = [];
   /** Virtual milliseconds. */
   commitTakes = 0;
+  /** How often it throws when it is asked. */
+  failures = 0;
   readonly opened: LogTask<number>[] = [];
   readonly #left = new Map<string, number[]>();
   readonly #ended = new Set<string>();
@@ -33,7 +35,10 @@ class Tap {
           seek: (split) => void positions.set(split, 0),
           pause: (split) => this.#note(`pause ${split}`, () => this.#paused.add(split)),
           resume: (split) => this.#note(`resume ${split}`, () => this.#paused.delete(split)),
-          next: (max) => this.#next(task, positions, max),
+          next: (max) => {
+            if (this.failures-- > 0) throw new Error('connection lost');
+            return this.#next(task, positions, max);
+          },
           commit: async () => {
             if (this.commitTakes > 0) await new Promise((resolve) => setTimeout(resolve, this.commitTakes));
           },
@@ -211,22 +216,38 @@ test('the end of a source is told when nothing of it is pending, and by a stop i
   }
 });
 
-test('a source that has ended and still has something pending holds nobody', async () => {
-  const [ends, stays] = [new Tap('a'), new Tap('b')];
-  const heard: string[] = [];
-  const t = topology('two', (b) => {
-    const x = b.spout('x', ends.spout);
-    b.bolt('out', { x: x.global(), y: b.spout('y', stays.spout).global() }, hears(heard));
-    const keeps = manualBolt({ prepare: () => ({ execute: (_: Tuple<number>) => {}, flush() {} }) });
-    b.bolt('keeps', x.shuffle(), keeps);
+for (const how of ['a log whose splits have ended', 'a log that has ended', 'a queue that has ended'] as const) {
+  test(`${how} and of which something is pending holds nobody`, async () => {
+    const [ends, stays] = [new Tap('a'), new Tap('b')];
+    const heard: string[] = [];
+    const queue = spout({
+      emits: type<number>(),
+      open: ({ emit, end }) => ({
+        nextTuple() {
+          emit(100, 'x', 100);
+          end();
+        },
+      }),
+    });
+    const t = topology('two', (b) => {
+      const x = b.spout('x', how === 'a queue that has ended' ? queue : ends.spout);
+      b.bolt('out', { x: x.global(), y: b.spout('y', stays.spout).global() }, hears(heard));
+      const keeps = manualBolt({ prepare: () => ({ execute: (_: Tuple<number>) => {}, flush() {} }) });
+      b.bolt('keeps', x.shuffle(), keeps);
+    });
+    const { runtime } = await startVirtual(t);
+    ends.give('a', 100);
+    await runtime.settle();
+    if (how === 'a log that has ended') for (const task of ends.opened) task.end();
+    else ends.end('a');
+    stays.give('b', 500);
+    await runtime.settle();
+    assert.deepEqual(
+      heard.filter((line) => line !== 'to 99'),
+      ['100@100', '500@500', 'to 499'],
+    );
   });
-  const { runtime } = await startVirtual(t);
-  ends.give('a', 100);
-  ends.end('a');
-  stays.give('b', 500);
-  await runtime.settle();
-  assert.deepEqual(heard, ['100@100', '500@500', 'to 499']);
-});
+}
 
 test('a source that has ended does not take time to its end while another is only idle', async () => {
   const [ends, stays] = [new Tap('a'), new Tap('b')];
@@ -315,6 +336,29 @@ test('time in which the topology was inactive does not make a split idle', async
   await settled(() => tap.give('a', 200));
   await runtime.advance(1);
   assert.deepEqual(await settled(), ['to 199']);
+});
+
+test('time in which a source that failed is not asked does not make a split idle', async () => {
+  const tap = new Tap('a', 'b');
+  const { runtime, settled } = await tapped(tap, { time: { idle: '10s' }, onError: { backoff: '15s' } });
+  tap.failures = 1;
+  await settled(() => tap.give('a', 100));
+  tap.give('b', 50);
+  tap.failures = 1;
+  await runtime.advance('15s');
+  assert.deepEqual(await settled(), ['100@100', '50@50', 'to 49']);
+});
+
+test('a split that waits for a slower one is not idle', async () => {
+  const tap = new Tap('a', 'b');
+  const { runtime, settled } = await tapped(tap, { time: { align: 100, idle: '10s' } });
+  await settled(() => tap.give('b', 50));
+  await settled(() => tap.give('a', 1000));
+  tap.give('a', 2000);
+  for (const time of [51, 52, 53]) {
+    await runtime.advance('8s');
+    assert.deepEqual(await settled(() => tap.give('b', time)), [`${time}@${time}`, `to ${time - 1}`]);
+  }
 });
 
 for (const [what, queue, maxPending] of [
@@ -473,6 +517,8 @@ test('where nobody asks for event time no rule is made, and no time is looked at
 function queue(options: SpoutOptions<number>, guarantee: Guarantee = 'at-least-once', ...others: readonly Tap[]) {
   const heard: string[] = [];
   const acked: MessageId[] = [];
+  let release = () => {};
+  const [held, none] = [new Promise<void>((resolve) => (release = resolve)), Promise.resolve()];
   let task!: { emit: (n: number, id?: MessageId, time?: number) => void; end: () => void };
   const source = spout({
     emits: type<number>(),
@@ -483,11 +529,13 @@ function queue(options: SpoutOptions<number>, guarantee: Guarantee = 'at-least-o
   });
   const t = topology('queue', (b) => {
     const inputs = others.map((tap, i) => [`x${i}`, b.spout(`x${i}`, tap.spout).global()] as const);
-    b.bolt('out', { ...Object.fromEntries(inputs), s: b.spout('s', source, options).global() }, hears(heard));
+    const s = b.spout('s', source, options);
+    b.bolt('out', { ...Object.fromEntries(inputs), s: s.global() }, hears(heard));
+    b.bolt('held', s.shuffle(), asyncBolt({ concurrency: 100, execute: (n: number) => (n === 0 ? held : none) }));
   });
   const start = async () => {
     const started = await startVirtual(t, { guarantee });
-    return { ...started, task };
+    return { ...started, task, release };
   };
   return { heard, acked, start };
 }
@@ -539,14 +587,48 @@ test('a queue spout that is idle lets others go on; its next tuple holds them ag
   assert.deepEqual(heard, ['3@700', 'to 599']);
 });
 
-test('a task of a queue spout that runs ahead of another waits for it', async () => {
-  const emits: ((n: number, id: MessageId, time: number) => void)[] = [];
+test('time in which a queue spout was inactive, or too much of it was pending, does not make it idle', async () => {
+  for (const why of ['inactive', 'pending'] as const) {
+    const tap = new Tap('a');
+    const { heard, start } = queue(
+      { time: { idle: '10s' }, maxPending: 1, messageTimeout: '2h' },
+      'at-least-once',
+      tap,
+    );
+    const { runtime, running, task, release } = await start();
+    if (why === 'inactive') running.deactivate();
+    else task.emit(0, 'x', 5);
+    await runtime.advance('1h');
+    if (why === 'inactive') running.activate();
+    else release();
+    tap.give('a', 500);
+    await runtime.advance(9999);
+    assert.ok(!heard.includes('to 499'), why);
+    await runtime.advance(1);
+    assert.ok(heard.includes('to 499'), why);
+  }
+});
+
+test('a queue spout that has ended takes time to its end while another goes on', async () => {
+  const tap = new Tap('a');
+  const { heard, start } = queue({}, 'at-least-once', tap);
+  const { runtime, task } = await start();
+  tap.give('a', 500);
+  task.emit(1, undefined, 100);
+  await runtime.settle();
+  task.end();
+  await runtime.settle();
+  assert.deepEqual(heard, ['500@500', '1@100', 'to 99', 'to 499']);
+});
+
+test('a task of a queue spout that runs ahead of another waits for it, and is not idle meanwhile', async () => {
+  const emits: ((n: number, time: number) => void)[] = [];
   const asked: number[] = [];
   const source = spout({
     emits: type<number>(),
     open: ({ emit, index, wake }) => {
-      emits[index] = (n, id, time) => {
-        emit(n, id, time);
+      emits[index] = (n, time) => {
+        emit(n, undefined, time);
         wake();
       };
       return {
@@ -558,17 +640,22 @@ test('a task of a queue spout that runs ahead of another waits for it', async ()
     },
   });
   const t = topology('queues', (b) => {
-    const s = b.spout('s', source, { parallelism: 2, time: { align: 100 } });
+    const s = b.spout('s', source, { parallelism: 2, time: { align: 100, idle: '10s' } });
     b.bolt('out', s.global(), hears([]));
   });
   const { runtime } = await startVirtual(t);
-  emits[0]!(1, 'x', 1000);
+  emits[1]!(1, 50);
+  emits[0]!(1, 1000);
   await runtime.settle();
   asked.splice(0);
-  emits[0]!(1, 'y', 1000);
-  await runtime.settle();
-  assert.equal(asked.length, 0);
-  emits[1]!(1, 'z', 950);
+  emits[0]!(1, 1000);
+  for (const time of [51, 52, 53]) {
+    await runtime.advance('8s');
+    emits[1]!(1, time);
+    await runtime.settle();
+  }
+  assert.ok(!asked.includes(0));
+  emits[1]!(1, 950);
   await runtime.settle();
   assert.ok(asked.includes(0));
 });
