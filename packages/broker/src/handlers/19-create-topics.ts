@@ -4,7 +4,7 @@ import { defaultConfig, parseSetting, settingNames, settingText } from '../log/t
 import type { ReadOf, WriteOf } from '../protocol/message.ts';
 import { CreateTopics } from '../protocol/messages/topics.ts';
 import { type Call, handler } from '../server/handler.ts';
-import { expectOnce, itemError, repeated } from './item-error.ts';
+import { expectFew, expectOnce, itemError, repeated } from './item-error.ts';
 
 /**
  * CreateTopics, v2–7: makes topics, each on its own; the answer waits until they are durable. There is one broker, so a
@@ -23,6 +23,7 @@ const DEFAULT_SOURCE = 5;
 export const createTopics = handler(
   CreateTopics,
   async ({ topics, validateOnly }, call) => {
+    expectFew(topics, 'topics');
     const again = repeated(topics.map(({ name }) => name));
     return {
       throttleTimeMs: 0,

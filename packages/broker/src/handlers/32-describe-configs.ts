@@ -2,7 +2,7 @@ import type { ReadOf } from '../protocol/message.ts';
 import { DescribeConfigs } from '../protocol/messages/topics.ts';
 import { type Call, handler } from '../server/handler.ts';
 import { brokerConfigs, isBroker, topicConfigs } from './config-resources.ts';
-import { itemError } from './item-error.ts';
+import { expectFew, itemError } from './item-error.ts';
 
 /**
  * DescribeConfigs, v1–4: the settings of topics and of the broker, with sources, types and documentation. A synonym has
@@ -13,10 +13,10 @@ type Request = ReadOf<typeof DescribeConfigs.request.shape>;
 
 export const describeConfigs = handler(
   DescribeConfigs,
-  (request, call) => ({
-    throttleTimeMs: 0,
-    results: request.resources.map((resource) => describe(resource, request, call)),
-  }),
+  (request, call) => {
+    expectFew(request.resources, 'resources');
+    return { throttleTimeMs: 0, results: request.resources.map((resource) => describe(resource, request, call)) };
+  },
   ({ resources }, errorCode, errorMessage) => ({
     throttleTimeMs: 0,
     results: resources.map(({ resourceType, resourceName }) => ({

@@ -225,3 +225,18 @@ test('topics are described in pages of so many partitions, and none is missed or
     ],
   );
 });
+
+test('a request whose answer would be a hundred times as large is refused: ten thousand at once are the most', async (t) => {
+  const { client, broker } = await startBroker(t);
+  await broker.log.createTopic('t');
+  const ask = (many: number) =>
+    client.call(DescribeConfigs, 4, {
+      resources: Array.from({ length: many }, () => resource('t')),
+      includeSynonyms: false,
+      includeDocumentation: false,
+    });
+  const { results } = await ask(10_001);
+  assert.deepEqual([results.length, results[0]!.errorCode, results[0]!.configs], [10_001, 42, []]);
+  assert.match(results[0]!.errorMessage!, /10001 resources at once: ask for 10000 at most/);
+  assert.equal((await ask(2)).results[1]!.errorCode, 0);
+});

@@ -19,6 +19,15 @@ export function repeated(keys: Iterable<string>): ReadonlySet<string> {
   return again;
 }
 
+/** Most items whose answers are much larger than what asked for them: each is told with all its settings. */
+const MOST_DESCRIBED = 10_000;
+
+/** A small request must not make an answer that does not fit into memory. */
+export function expectFew(items: readonly unknown[], what: string): void {
+  if (items.length <= MOST_DESCRIBED) return;
+  throw new LogError('INVALID_REQUEST', `${items.length} ${what} at once: ask for ${MOST_DESCRIBED} at most`);
+}
+
 export function expectOnce(again: ReadonlySet<string>, key: string, what: string): void {
   if (again.has(key)) throw new LogError('INVALID_REQUEST', `${what} is in the request twice`);
 }
