@@ -154,6 +154,33 @@ test('by a rule of its own a split needs no certain record, and none is needed w
   assert.deepEqual([names(clock), clock[0]!.clock], [['in 0'], 56]);
 });
 
+test('what the clock will do is said only where it is about to go on with it', () => {
+  const splits = [{ watermark: 3, idle: true }];
+  const told = (idle: boolean, whenIdle: 'wait' | 'clock') =>
+    drawn({
+      'end 0': { watermark: 3, idle, from: { 'in 0': idle ? ['idle', 3] : 3 } },
+      'in 0': { watermark: 3, idle, splits, settings: { whenIdle } },
+    })(50);
+  assert.equal(told(false, 'clock')[0]!.clock, 51);
+  // Another task of the source is not idle, or it has not been told yet that this one is.
+  assert.deepEqual([names(told(true, 'clock')), told(true, 'clock')[0]!.clock], [['in s0'], undefined]);
+  assert.deepEqual([names(told(false, 'wait')), told(false, 'wait')[0]!.clock], [['in 0'], undefined]);
+});
+
+test('idle sources do not hold a time that was reached before they fell idle', () => {
+  const holders = drawn({
+    'end 0': {
+      received: 100,
+      watermark: 10,
+      idle: true,
+      waits: [{ kind: 'generator' }],
+      from: { 'in 0': ['idle', 5] },
+    },
+    'in 0': { watermark: 5, idle: true, splits: [{ watermark: 5, idle: true }] },
+  })(50);
+  assert.deepEqual(names(holders), ['end 0']);
+});
+
 test('a source that has ended and is not done holds by what is under way', () => {
   const waits: readonly Wait[] = [{ kind: 'ending', tuples: 2 }];
   const holders = drawn({

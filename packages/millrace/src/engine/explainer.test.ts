@@ -281,8 +281,9 @@ for (const [what, hold] of Object.entries(holdingBolts))
   });
 
 test('a full queue downstream, and deactivated spouts, are why a split gives nothing', async () => {
-  const stuck = asyncBolt({ concurrency: 1, execute: () => new Promise<void>(() => {}) });
-  const { said, give, running } = await counted(
+  const going = Promise.withResolvers<void>();
+  const stuck = asyncBolt({ concurrency: 1, execute: () => going.promise });
+  const { said, give, running, runtime } = await counted(
     { a: [['x', 100]] },
     {
       between: (t, input) => {
@@ -300,6 +301,10 @@ test('a full queue downstream, and deactivated spouts, are why a split gives not
   assert.match(said()[1]!, /It gives nothing now, as the queue of 'stuck' is full\.$/);
   running.deactivate();
   assert.match(said()[1]!, /It gives nothing now, as the queue of 'stuck' is full, and the spouts are deactivated\.$/);
+  running.activate();
+  going.resolve();
+  await runtime.settle();
+  assert.doesNotMatch(said({ time: 10_000 })[1]!, /It gives nothing now/);
 });
 
 test('a source that has ended holds event time as long as tuples of it are under way', async () => {
@@ -390,6 +395,8 @@ test('a window is told of by its end; by the clock it says in how long', async (
     "The window of key x that is due at 1970-01-01T00:01:00.000Z in 'now' waits for the clock, not for event time.",
     'It is due in 50s.',
   ]);
+  assert.deepEqual(running.explain('now').holders, []);
+  assert.equal(running.metrics().components.find(({ component }) => component === 'now')!.timers, 2);
 });
 
 test('every component that follows event time is in the overview, with who holds it', async () => {

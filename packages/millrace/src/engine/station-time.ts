@@ -52,8 +52,7 @@ export function hasEventTimers(station: Station): boolean {
 export function taskOfKey(station: Station, key: Key): number {
   const canonical = canonicalKey(key);
   if (canonical === undefined) throw notAKey(`'${station.id}'`, key);
-  const has = station.tasks.findIndex((_, task) => stateOf(station, task)?.has(key));
-  return has >= 0 ? has : taskOfKeyGroup(keyGroup(canonical), station.tasks.length);
+  return taskOfKeyGroup(keyGroup(canonical), station.tasks.length);
 }
 
 /** For metrics: event time of a component, and what it keeps. */

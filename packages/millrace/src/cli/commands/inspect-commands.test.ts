@@ -55,19 +55,19 @@ describe('beside a running topology', () => {
 
     const [overview, key, time, status, keys, state, text, missing] = await Promise.all([
       millrace(folder, ['explain']),
-      millrace(folder, ['explain', 'stats', '--key', 'b', '--json']),
+      millrace(folder, ['explain', 'stats', '--key', '7', '--json']),
       millrace(folder, ['explain', 'places', '--time', '2026-01-31T12:00:00Z']),
       millrace(folder, ['status']),
       millrace(folder, ['state', 'places', '--keys', '--limit', '1']),
       millrace(folder, ['state', 'places', '[1,"7"]', '--json']),
       millrace(folder, ['state', 'places', '[1,"7"]']),
-      millrace(folder, ['state', 'places', 'nobody']),
+      millrace(folder, ['state', 'stats', '8']),
     ]);
     assert.match(
       overview.stdout,
       /^stats +not begun +– +2 +2026-01-31T12:00:59\.999Z +split 'readings-1' of 'raw', without records$/m,
     );
-    assert.equal(JSON.parse(key.stdout).timer.window, at('12:04:00'));
+    assert.deepEqual([JSON.parse(key.stdout).timer.window, JSON.parse(key.stdout).timer.key], [at('12:01:00'), '"7"']);
     assert.match(time.stdout, /^The time 2026-01-31T12:00:00\.000Z in 'places' waits for event time/);
     assert.match(status.stdout, /^COMPONENT.+TIMERS +KEYS$/m);
     assert.deepEqual([keys.stdout, keys.stderr], ['[1,"7"]\n', '1 of 2 keys shown (--limit)\n']);
@@ -81,7 +81,10 @@ describe('beside a running topology', () => {
       text.stdout,
       `seen    Map(1) { '7' => ${at('12:00:20')}n }\nforget  timer of 2200-01-01T00:00:00.000Z\n`,
     );
-    assert.deepEqual([missing.code, missing.stdout], [0, "'places' keeps nothing for key nobody\n"]);
+    assert.deepEqual([missing.code, missing.stdout], [0, "'stats' keeps nothing for key 8\n"]);
+
+    const windows = await millrace(folder, ['state', 'stats', '7']);
+    assert.match(windows.stdout, /^due +timer of 2026-01-31T12:00:59\.999Z$/m);
 
     made = await millrace(folder, ['produce', 'readings', '--partition', '1'], reading('7', '12:01:05'));
     assert.equal(made.code, 0, made.stderr);
