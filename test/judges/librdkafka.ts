@@ -1,10 +1,11 @@
 /**
  * `npm run judges:librdkafka`: librdkafka's own test suite against our broker and, where it can run, against Apache
- * Kafka, in half an hour or so. `-- NUMBER…` runs only those tests, `-- --logs FOLDER` keeps what each has printed,
- * `-- --write` writes the outcome of all to the page of docs. It fails when a test fails for no cause that is known.
+ * Kafka, in half an hour or so. `-- NUMBER…` runs only those tests. `-- --logs FOLDER` keeps what each has printed
+ * and what became of it; with it, what became of tests that are not run now is known from before. `-- --write` writes
+ * the outcome of all to the page of docs. It fails when a test fails for no cause that is known.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kafkaVersion, whyNoJava } from '../peers/java.ts';
 import { startKafka } from '../peers/kafka.ts';
@@ -38,7 +39,8 @@ const { values, positionals } = parseArgs({
   options: { write: { type: 'boolean', default: false }, logs: { type: 'string' } },
   allowPositionals: true,
 });
-if (values.write && positionals.length > 0) throw new Error('--write is for the whole suite');
+if (values.write && positionals.length > 0 && values.logs === undefined)
+  throw new Error('--write is for the whole suite; the tests that are not named are taken from the folder of --logs');
 
 const reason = whyNoLibrdkafka();
 if (reason !== undefined) {
@@ -50,8 +52,12 @@ if (whyNoKafka !== undefined) console.log(`without Apache Kafka: ${whyNoKafka}`)
 
 const withJava = whyNoKafka === undefined;
 
-const chosen = suiteTests().filter(({ number }) => positionals.length === 0 || positionals.includes(number));
-const outcomes = new Map<string, { ours?: Outcome; kafka?: Outcome }>();
+const suite = suiteTests();
+const chosen = suite.filter(({ number }) => positionals.length === 0 || positionals.includes(number));
+const kept = values.logs === undefined ? undefined : join(values.logs, 'outcomes.json');
+const outcomes = new Map<string, { ours?: Outcome; kafka?: Outcome }>(
+  kept !== undefined && existsSync(kept) ? Object.entries(JSON.parse(readFileSync(kept, 'utf8'))) : [],
+);
 for (const [scenario, settings] of Object.entries(scenarios)) {
   const tests = chosen.filter((test) => !test.local && !test.manual && test.scenarios.includes(scenario));
   if (tests.length === 0) continue;
@@ -70,9 +76,11 @@ for (const [scenario, settings] of Object.entries(scenarios)) {
   }
 }
 
-const judged: Judged[] = chosen.map((test) => ({ test, ...outcomes.get(test.name), cause: causes[test.name] }));
+const judged: Judged[] = suite.map((test) => ({ test, ...outcomes.get(test.name), cause: causes[test.name] }));
 if (values.write) writeFileSync(page, pageOf(judged, whyNoKafka ?? kafkaVersion('server')));
-const unknown = judged.filter(({ ours, cause }) => ours?.state === 'failed' && cause === undefined);
+const unknown = judged.filter(
+  ({ test, ours, cause }) => chosen.includes(test) && ours?.state === 'failed' && cause === undefined,
+);
 for (const { test, ours } of unknown) console.log(`${test.name} fails for no known cause: ${ours?.why}`);
 if (unknown.length > 0) process.exitCode = 1;
 
@@ -110,6 +118,10 @@ async function againAlone(on: 'ours' | 'kafka', tests: readonly SuiteTest[], sce
 
 function keep(on: 'ours' | 'kafka', name: string, outcome: Outcome): void {
   outcomes.set(name, { ...outcomes.get(name), [on]: outcome });
+  if (kept !== undefined) {
+    mkdirSync(dirname(kept), { recursive: true });
+    writeFileSync(kept, JSON.stringify(Object.fromEntries(outcomes)));
+  }
   console.log(`${on.padEnd(5)} ${outcome.state} ${name} ${outcome.seconds.toFixed(1)} s ${outcome.why}`);
 }
 
