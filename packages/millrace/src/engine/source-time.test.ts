@@ -1,104 +1,12 @@
-/** Event time of spouts through the engine: what a bolt behind them hears, and what goes to the ledger. */
+/** Event time of log spouts through the engine: what a bolt behind them hears, and what goes to the ledger. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { structured } from '../codec/structured.ts';
-import type { MessageId, SpoutOptions, Tuple } from '../index.ts';
-import { asyncBolt, bolt, manualBolt, sink, spout, topology, type } from '../index.ts';
+import type { Tuple } from '../index.ts';
+import { asyncBolt, manualBolt, sink, spout, topology, type } from '../index.ts';
 import { memoryLedger } from '../ledger/memory.ts';
 import { startVirtual } from '../testing/start-virtual.ts';
-import type { LogTask } from '../topology/spout.ts';
-import { logSpout } from '../topology/spout.ts';
-import type { Guarantee } from './engine-options.ts';
-
-/** A log whose splits a test fills while it runs. A record is its time. */
-class Tap {
-  readonly asked: string[] = [];
-  /** Virtual milliseconds. */
-  commitTakes = 0;
-  /** How often it throws when it is asked. */
-  failures = 0;
-  readonly opened: LogTask<number>[] = [];
-  readonly #left = new Map<string, number[]>();
-  readonly #ended = new Set<string>();
-  readonly #paused = new Set<string>();
-  readonly spout;
-
-  constructor(...splits: readonly string[]) {
-    for (const split of splits) this.#left.set(split, []);
-    this.spout = logSpout<number>({
-      emits: type<number>(),
-      splits: () => splits,
-      open: (task) => {
-        this.opened.push(task);
-        const positions = new Map<string, number>();
-        return {
-          seek: (split) => void positions.set(split, 0),
-          pause: (split) => this.#note(`pause ${split}`, () => this.#paused.add(split)),
-          resume: (split) => this.#note(`resume ${split}`, () => this.#paused.delete(split)),
-          next: (max) => {
-            if (this.failures-- > 0) throw new Error('connection lost');
-            return this.#next(task, positions, max);
-          },
-          commit: async () => {
-            if (this.commitTakes > 0) await new Promise((resolve) => setTimeout(resolve, this.commitTakes));
-          },
-        };
-      },
-    });
-  }
-
-  give(split: string, ...times: readonly number[]): void {
-    this.#left.get(split)!.push(...times);
-    for (const task of this.opened) task.wake();
-  }
-  end(split: string): void {
-    this.#ended.add(split);
-    for (const task of this.opened) task.wake();
-  }
-
-  #note(what: string, doing: () => void): void {
-    this.asked.push(what);
-    doing();
-  }
-
-  #next(task: LogTask<number>, positions: Map<string, number>, max: number): boolean {
-    let room = max;
-    for (const split of task.splits) {
-      const left = this.#left.get(split)!;
-      for (; room > 0 && left.length > 0 && !this.#paused.has(split); room--) {
-        const position = positions.get(split)!;
-        positions.set(split, position + 1);
-        task.emit(split, position, position + 1, left[0]!, left.shift()!);
-      }
-      if (left.length === 0 && this.#ended.has(split)) task.endSplit(split);
-    }
-    return room === 0;
-  }
-}
-
-/** A bolt that writes down what it hears. */
-const hears = (heard: string[]) =>
-  bolt({
-    prepare: () => ({
-      execute: (value: unknown, time: number) => void heard.push(`${value}@${time}`),
-      watermark: (time: number) => void heard.push(`to ${time}`),
-    }),
-  });
-
-async function tapped(tap: Tap, options: SpoutOptions<number>, guarantee?: Guarantee) {
-  const heard: string[] = [];
-  const t = topology('tapped', (b) => {
-    b.bolt('out', b.spout('s', tap.spout, options).global(), hears(heard));
-  });
-  const started = await startVirtual(t, guarantee === undefined ? {} : { guarantee });
-  const { runtime } = started;
-  const settled = async (doing: () => void = () => {}) => {
-    doing();
-    await runtime.settle();
-    return heard.splice(0);
-  };
-  return { ...started, settled };
-}
+import { hears, Tap, tapped } from './source-time.fixture.ts';
 
 test('a watermark follows the records of its batch, at both guarantees', async () => {
   for (const guarantee of ['at-least-once', 'at-most-once'] as const) {
@@ -340,13 +248,15 @@ test('time in which the topology was inactive does not make a split idle', async
 
 test('time in which a source that failed is not asked does not make a split idle', async () => {
   const tap = new Tap('a', 'b');
-  const { runtime, settled } = await tapped(tap, { time: { idle: '10s' }, onError: { backoff: '15s' } });
-  tap.failures = 1;
-  await settled(() => tap.give('a', 100));
+  const options = { time: { idle: '10s' }, onError: { backoff: '15s' }, parallelism: 2 } as const;
+  const { runtime, settled } = await tapped(tap, options);
+  tap.broken = 'b';
   tap.give('b', 50);
-  tap.failures = 1;
-  await runtime.advance('15s');
-  assert.deepEqual(await settled(), ['100@100', '50@50', 'to 49']);
+  await runtime.advance('9s');
+  await settled(() => tap.give('a', 100));
+  tap.broken = undefined;
+  await runtime.advance('6s');
+  assert.deepEqual(await settled(), ['50@50', 'to 49']);
 });
 
 test('a split that waits for a slower one is not idle', async () => {
@@ -511,151 +421,4 @@ test('where nobody asks for event time no rule is made, and no time is looked at
   await runtime.settle();
   assert.deepEqual(got, [Number.NaN, 1]);
   assert.deepEqual(ledger.list(), []);
-});
-
-/** A queue spout that a test drives. */
-function queue(options: SpoutOptions<number>, guarantee: Guarantee = 'at-least-once', ...others: readonly Tap[]) {
-  const heard: string[] = [];
-  const acked: MessageId[] = [];
-  let release = () => {};
-  const [held, none] = [new Promise<void>((resolve) => (release = resolve)), Promise.resolve()];
-  let task!: { emit: (n: number, id?: MessageId, time?: number) => void; end: () => void };
-  const source = spout({
-    emits: type<number>(),
-    open: ({ emit, end }) => {
-      task = { emit, end };
-      return { nextTuple: () => false, ack: (id) => void acked.push(id) };
-    },
-  });
-  const t = topology('queue', (b) => {
-    const inputs = others.map((tap, i) => [`x${i}`, b.spout(`x${i}`, tap.spout).global()] as const);
-    const s = b.spout('s', source, options);
-    b.bolt('out', { ...Object.fromEntries(inputs), s: s.global() }, hears(heard));
-    b.bolt('held', s.shuffle(), asyncBolt({ concurrency: 100, execute: (n: number) => (n === 0 ? held : none) }));
-  });
-  const start = async () => {
-    const started = await startVirtual(t, { guarantee });
-    return { ...started, task, release };
-  };
-  return { heard, acked, start };
-}
-
-test('a task of a queue spout is one split: its watermark follows the times that it gives, and ends with it', async () => {
-  const { heard, start } = queue({ time: { outOfOrder: 10 } });
-  const { runtime, running, task } = await start();
-  task.emit(1, 'x', 100);
-  task.emit(2, 'y', 95);
-  await runtime.settle();
-  task.emit(3);
-  await runtime.settle();
-  assert.deepEqual(heard.splice(0), ['1@100', '2@95', 'to 89', '3@0']);
-  task.end();
-  await runtime.until(running.done);
-  assert.deepEqual(heard, ['to Infinity']);
-});
-
-test('a tuple of a queue without a time goes to the ledger, and is acked when its entry is there', async () => {
-  for (const guarantee of ['at-least-once', 'at-most-once'] as const) {
-    const { heard, acked, start } = queue({ time: { from: (n) => (n === 2 ? -5 : n) } }, guarantee);
-    const { runtime, ledger, task } = await start();
-    for (const n of [1, 2, 3]) task.emit(n, `id${n}`, 77);
-    await runtime.settle();
-    assert.deepEqual(heard, ['1@1', '3@3', 'to 2']);
-    assert.deepEqual([...acked].sort(), ['id1', 'id2', 'id3']);
-    const [entry] = ledger.list();
-    assert.deepEqual([entry!.cause, entry!.time, structured.decode(entry!.payload!)], ['time', 77, 2]);
-  }
-});
-
-test('a queue spout that is idle lets others go on; its next tuple holds them again', async () => {
-  const tap = new Tap('a');
-  const { heard, start } = queue({ time: { idle: '10s' } }, 'at-least-once', tap);
-  const { runtime, task } = await start();
-  task.emit(1, 'x', 100);
-  tap.give('a', 500);
-  await runtime.advance(9999);
-  assert.deepEqual(heard.splice(0), ['500@500', '1@100', 'to 99']);
-  await runtime.advance(1);
-  assert.deepEqual(heard.splice(0), ['to 499']);
-  task.emit(2, 'y', 50);
-  await runtime.settle();
-  tap.give('a', 600);
-  await runtime.settle();
-  assert.deepEqual(heard.splice(0), ['2@50', '600@600']);
-  task.emit(3, 'z', 700);
-  await runtime.settle();
-  assert.deepEqual(heard, ['3@700', 'to 599']);
-});
-
-test('time in which a queue spout was inactive, or too much of it was pending, does not make it idle', async () => {
-  for (const why of ['inactive', 'pending'] as const) {
-    const tap = new Tap('a');
-    const { heard, start } = queue(
-      { time: { idle: '10s' }, maxPending: 1, messageTimeout: '2h' },
-      'at-least-once',
-      tap,
-    );
-    const { runtime, running, task, release } = await start();
-    if (why === 'inactive') running.deactivate();
-    else task.emit(0, 'x', 5);
-    await runtime.advance('1h');
-    if (why === 'inactive') running.activate();
-    else release();
-    tap.give('a', 500);
-    await runtime.advance(9999);
-    assert.ok(!heard.includes('to 499'), why);
-    await runtime.advance(1);
-    assert.ok(heard.includes('to 499'), why);
-  }
-});
-
-test('a queue spout that has ended takes time to its end while another goes on', async () => {
-  const tap = new Tap('a');
-  const { heard, start } = queue({}, 'at-least-once', tap);
-  const { runtime, task } = await start();
-  tap.give('a', 500);
-  task.emit(1, undefined, 100);
-  await runtime.settle();
-  task.end();
-  await runtime.settle();
-  assert.deepEqual(heard, ['500@500', '1@100', 'to 99', 'to 499']);
-});
-
-test('a task of a queue spout that runs ahead of another waits for it, and is not idle meanwhile', async () => {
-  const emits: ((n: number, time: number) => void)[] = [];
-  const asked: number[] = [];
-  const source = spout({
-    emits: type<number>(),
-    open: ({ emit, index, wake }) => {
-      emits[index] = (n, time) => {
-        emit(n, undefined, time);
-        wake();
-      };
-      return {
-        nextTuple() {
-          asked.push(index);
-          return false;
-        },
-      };
-    },
-  });
-  const t = topology('queues', (b) => {
-    const s = b.spout('s', source, { parallelism: 2, time: { align: 100, idle: '10s' } });
-    b.bolt('out', s.global(), hears([]));
-  });
-  const { runtime } = await startVirtual(t);
-  emits[1]!(1, 50);
-  emits[0]!(1, 1000);
-  await runtime.settle();
-  asked.splice(0);
-  emits[0]!(1, 1000);
-  for (const time of [51, 52, 53]) {
-    await runtime.advance('8s');
-    emits[1]!(1, time);
-    await runtime.settle();
-  }
-  assert.ok(!asked.includes(0));
-  emits[1]!(1, 950);
-  await runtime.settle();
-  assert.ok(asked.includes(0));
 });
