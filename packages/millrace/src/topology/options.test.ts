@@ -64,3 +64,66 @@ test('an option out of its range is refused with the component, the option, what
     assert.throws(() => settings('b', 'bolt', options), { code: 'MR_OPTION', message: `'b': ${message}` });
   }
 });
+
+test("event time: a spout's source gives the times, in order, by default; only spouts have it", () => {
+  assert.deepEqual(settings('s', 'spout', {}).time, {
+    from: undefined,
+    outOfOrder: 0,
+    watermark: undefined,
+    idle: 30_000,
+    whenIdle: 'wait',
+    align: Infinity,
+    ahead: 86_400_000,
+  });
+  const from = (r: { at: number }) => r.at;
+  const watermark = () => ({ record: () => undefined });
+  const own = { idle: '5s', whenIdle: 'clock', align: '1m', ahead: 0 } as const;
+  const resolved = { idle: 5000, whenIdle: 'clock', align: 60_000, ahead: 0 };
+  assert.deepEqual(settings('s', 'spout', { time: { from, outOfOrder: '2s', ...own } }).time, {
+    ...resolved,
+    from,
+    outOfOrder: 2000,
+    watermark: undefined,
+  });
+  assert.deepEqual(settings('s', 'spout', { time: { watermark, ...own } }).time, {
+    ...resolved,
+    from: undefined,
+    outOfOrder: 0,
+    watermark,
+  });
+  assert.equal(settings('s', 'spout', { time: 'ingestion' }).time!.from, 'ingestion');
+});
+
+test('event time that makes no sense is refused when the topology is built', () => {
+  const duration = "a duration: milliseconds, or text such as '250ms', '10s', '1m30s'";
+  const cases: readonly (readonly [unknown, string])[] = [
+    [
+      'processing',
+      `time is "processing", which is not 'ingestion' or an object such as { from: (value) => value.at, outOfOrder: '5s' }`,
+    ],
+    [
+      null,
+      `time is null, which is not 'ingestion' or an object such as { from: (value) => value.at, outOfOrder: '5s' }`,
+    ],
+    [
+      { from: 'at' },
+      'time.from is "at", which is not a function from the value to its time in milliseconds since 1970',
+    ],
+    [{ outOfOrder: -1 }, `time.outOfOrder is -1, which is not ${duration}`],
+    [{ watermark: 5 }, 'time.watermark is 5, which is not a function that makes a watermark generator'],
+    [
+      { watermark: () => {}, outOfOrder: 5 },
+      'time.outOfOrder is 5, which is not allowed together with time.watermark: give one of the two',
+    ],
+    [{ idle: 0 }, 'time.idle is 0, which is not at least 1 ms'],
+    [{ whenIdle: 'stop' }, `time.whenIdle is "stop", which is not 'wait' or 'clock'`],
+    [{ align: 0 }, 'time.align is 0, which is not at least 1 ms'],
+    [{ ahead: Infinity }, `time.ahead is Infinity, which is not ${duration}`],
+  ];
+  for (const [time, message] of cases) {
+    assert.throws(() => settings('s', 'spout', { time: time as never }), {
+      code: 'MR_OPTION',
+      message: `'s': ${message}`,
+    });
+  }
+});

@@ -220,3 +220,24 @@ test('the config is checked by its schema, and its defaults are filled in', () =
   });
   assert.throws(() => make.build(), { code: 'MR_SCHEMA' }, 'no config is an empty one, and is checked as well');
 });
+
+test('the plan shows where event time differs from the default, and stays pure data', () => {
+  const { plan } = topology('timed', (t) => {
+    const raw = t.spout('usual', readings, { time: { idle: '30s' } });
+    t.spout('own', readings, { time: { from: () => 0, outOfOrder: '5s', align: '1m', whenIdle: 'clock' } });
+    t.spout('ruled', readings, { time: { watermark: () => ({ record: () => undefined }) } });
+    t.spout('ingested', readings, { time: 'ingestion' });
+    t.bolt('b', raw.shuffle(), () => {});
+  }).build();
+  assert.deepEqual(
+    plan.components.map(({ time }) => time),
+    [
+      undefined,
+      { from: true, outOfOrder: 5000, align: 60_000, whenIdle: 'clock' },
+      { watermark: true },
+      { from: 'ingestion', idle: 200, whenIdle: 'clock' },
+      undefined,
+    ],
+  );
+  assert.deepEqual(JSON.parse(JSON.stringify(plan)), plan);
+});
