@@ -121,6 +121,7 @@ export class Station {
     const { clock, timers } = worker.runtime;
     if (!this.timed) return undefined;
     return new SourceTime({
+      component: id,
       settings: this.component.settings.time!,
       splits,
       group: sources,

@@ -17,6 +17,7 @@ class Task {
   readonly time: SourceTime;
   constructor(runtime: SimulatedRuntime, group: SourceGroup, splits: readonly string[], time: SpoutTime<never>) {
     this.time = new SourceTime({
+      component: 's',
       settings: timeSettings('s', time),
       splits,
       group,
@@ -339,6 +340,15 @@ test("the user's rule is asked by the clock, but not while its split is idle, pa
   task.end('a');
   await runtime.advance(1000);
   assert.deepEqual(asked, []);
+});
+
+test('what is no rule is refused when the topology starts', () => {
+  for (const nothing of [undefined, {}, { record: 5 }]) {
+    assert.throws(() => one({ watermark: () => nothing as never }, 'a'), {
+      code: 'MR_OPTION',
+      message: /^'s': what time.watermark\(\) gives is .*, which is not an object with the method record/,
+    });
+  }
 });
 
 test("a user's rule that throws is an error", async () => {

@@ -10,7 +10,9 @@
  * Nothing is sent from a timer: it says that there is something to tell (`due`), and wakes the task, which calls
  * `advance` where it would send a record.
  */
+import { MillraceError } from '../errors.ts';
 import type { Clock, Timers } from '../runtime/runtime.ts';
+import type { WatermarkGenerator } from '../topology/event-time.ts';
 import type { TimeSettings } from '../topology/options.ts';
 import type { SourceGroup } from './source-group.ts';
 import type { SplitTime } from './split-watermark.ts';
@@ -20,6 +22,7 @@ import { SplitWatermark } from './split-watermark.ts';
 const CLOCK_EVERY = 200;
 
 export interface SourceTimeOptions {
+  readonly component: string;
   readonly settings: TimeSettings;
   readonly splits: readonly string[];
   readonly group: SourceGroup;
@@ -33,6 +36,19 @@ export interface SourceTimeOptions {
   readonly log: (text: string) => void;
   /** The user's watermark generator threw. */
   readonly failed: (thrown: unknown) => void;
+}
+
+/** The user's own rule for one split. */
+function generatorOf(component: string, { watermark }: TimeSettings): WatermarkGenerator<never> | undefined {
+  const generator = watermark?.();
+  if (watermark !== undefined && typeof generator?.record !== 'function')
+    throw new MillraceError('MR_OPTION', [
+      component,
+      'what time.watermark() gives',
+      generator,
+      'an object with the method record(value, time)',
+    ]);
+  return generator;
 }
 
 export interface ToldTime {
@@ -58,10 +74,12 @@ export class SourceTime {
   #cancelClock: (() => void) | undefined;
 
   constructor(options: SourceTimeOptions) {
-    const { settings, splits, clock, log, failed, group } = options;
+    const { component, settings, splits, clock, log, failed, group } = options;
     this.#options = options;
     this.#heldSince = clock.monotonic();
-    this.splits = splits.map((name) => new SplitWatermark(name, settings, clock.now(), log, failed));
+    this.splits = splits.map(
+      (name) => new SplitWatermark(name, settings, generatorOf(component, settings), clock.now(), log, failed),
+    );
     for (const split of this.splits) split.silence = this.#ownTime();
     this.#usesClock = settings.whenIdle === 'clock' || this.splits.some(({ asksClock }) => asksClock);
     group.add(this);

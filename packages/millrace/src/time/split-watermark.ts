@@ -50,7 +50,8 @@ export class SplitWatermark {
   /** `failed`: the user's rule threw, and event time cannot go on. */
   constructor(
     name: string,
-    { outOfOrder, watermark }: TimeSettings,
+    { outOfOrder }: TimeSettings,
+    generator: WatermarkGenerator<never> | undefined,
     now: number,
     complain: (text: string) => void,
     failed: (thrown: unknown) => void,
@@ -58,7 +59,7 @@ export class SplitWatermark {
     this.name = name;
     this.since = now;
     this.#outOfOrder = outOfOrder;
-    this.#generator = watermark?.();
+    this.#generator = generator;
     this.#complain = complain;
     this.#failed = failed;
   }
