@@ -34,7 +34,8 @@ export async function runOnce(bolt: AnyBolt, keying: Keying, run: Run): Promise<
   const probe = new Probe(faults, keying.keyOf);
   const came: Came[] = [];
   const runtime = simulatedRuntime({ seed: 1 });
-  const inputs = [...new Set(steps.filter(isInput).map((step) => step[2]))];
+  const named = new Set(steps.filter(isInput).map((step) => step[2]));
+  const inputs = named.size === 0 ? [undefined] : [...named];
   const options = {
     bolt,
     probe,
