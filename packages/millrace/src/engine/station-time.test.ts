@@ -104,5 +104,6 @@ test('the timer that is next by event time is explained: by the clock, or at the
   assert.equal(running.explain('timed', { key: 300 }).timer?.time, 10_300);
   const early = running.explain('all').timer;
   assert.deepEqual([early?.name, early?.domain, early?.window], ['early', 'clock', undefined]);
+  assert.deepEqual(running.explain('all').holders, [], 'the clock is held by nobody');
   assert.equal(running.readState('one', [])?.state.last, 250);
 });

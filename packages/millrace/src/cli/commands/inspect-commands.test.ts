@@ -1,7 +1,10 @@
 /** `explain` and `state` beside a running process: what they say is true, and what they say to do helps. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { ComponentMetrics } from '../../engine/running.ts';
 import { MAIN, millrace, NODE, project, start } from '../command.fixture.ts';
+import { inspectMethods } from '../methods/inspect-methods.ts';
+import { statusLines } from './control-command.ts';
 import { overviewLines, parseTime } from './explain-command.ts';
 import { jsonable } from './state-command.ts';
 
@@ -137,6 +140,25 @@ test('the overview fits a narrow terminal, and tells who holds event time or tha
   );
   assert.match(lines[1]!, /a +1970-01-01T00:00:01\.000Z +1m1s +0 +– +'in' task 1: 2 calls before it have not ended$/);
   assert.match(lines[2]!, /b +the end of the input +– +0 +– +all sources are idle$/);
+});
+
+test('the status has columns for event time and state only where there are some', () => {
+  const none = { count: 0, sum: 0, min: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
+  const counts = { tasks: 1, streams: [], executed: 1, acked: 1, failed: 0, errors: 0, ledgered: 0, capacity: 0 };
+  const latencies = { execute: none, process: none, complete: none, result: none };
+  const component = { component: 'c', kind: 'bolt', ...counts, ...latencies, queued: 0, pending: 0 } as const;
+  const head = (...components: readonly ComponentMetrics[]) => {
+    const metrics = { topology: 't', state: 'active', uptime: 1, components } as const;
+    return statusLines({ pid: 1, data: '/d', guarantee: 'at-least-once', metrics })[2];
+  };
+  assert.match(head(component)!, /WAITING$/);
+  assert.match(head(component, { ...component, keys: 3 })!, /WAITING +KEYS$/);
+  assert.match(head(component, { ...component, watermark: 0, lag: 5, timers: 1, keys: 3 })!, /BEHIND +TIMERS +KEYS$/);
+});
+
+test('what another process asks is checked', () => {
+  const explain = () => inspectMethods({} as never, () => 0).explain({ component: 'c', time: 'noon' }, {} as never);
+  assert.throws(explain, { code: 'MR_CONTROL', message: /'time' must be a number of milliseconds/ });
 });
 
 test('times are dates or milliseconds', () => {
