@@ -12,6 +12,8 @@ export interface WindowSpan {
 
 /** Takes in values of type T and gives an R. Made by `count()`, `mean(of)`, `aggregate({ … })` and the like. */
 export interface Aggregate<in T, out R> {
+  /** What it is called: state that was kept for another one is not taken over. */
+  readonly name: string;
   /** What is to be added of a value. Runs the user's function, and throws where that gives what cannot be added. */
   readonly take: (value: T, time: number) => unknown;
   /** The accumulator of no values. */
@@ -45,7 +47,7 @@ export interface AggregateCode<T, X, A, R> {
 }
 
 /** One of ours: only its `take` and `result` run code of the user. */
-export function builtIn<T, X, A, R>(code: AggregateCode<T, X, A, R>): Aggregate<T, R> {
+export function builtIn<T, X, A, R>(name: string, code: AggregateCode<T, X, A, R>): Aggregate<T, R> {
   const { take, create, add, merge, result, running } = code;
-  return { take, create, add, merge, result, pure: false, running };
+  return { name, take, create, add, merge, result, pure: false, running };
 }

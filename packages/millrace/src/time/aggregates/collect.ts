@@ -18,7 +18,7 @@ function inOrder<V>({ values, times }: Collected<V>): V[] {
 /** What `of` says of each value, in the order of event time. */
 export function collect<T, V>(of: (value: T) => V): Aggregate<T, V[]> {
   checkFunction('collect', of);
-  return builtIn<T, V, Collected<V>, V[]>({
+  return builtIn<T, V, Collected<V>, V[]>('collect', {
     take: of,
     create: () => ({ values: [], times: [] }),
     add(collected, value, time) {

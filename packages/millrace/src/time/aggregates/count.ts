@@ -3,7 +3,7 @@ import type { Aggregate } from './aggregate.ts';
 import { builtIn } from './aggregate.ts';
 
 export function count<T>(): Aggregate<T, number> {
-  return builtIn<T, undefined, number, number>({
+  return builtIn<T, undefined, number, number>('count', {
     take: () => undefined,
     create: () => 0,
     add: (n) => n + 1,

@@ -20,6 +20,7 @@ export function aggregate<T, A, R = A>(definition: CustomAggregate<T, A, R>): Ag
     if (typeof given !== 'function') throw new MillraceError('MR_OPTION', ['aggregate', name, given, 'a function']);
   }
   return {
+    name: 'aggregate',
     take: (value) => value,
     create: () => frozen(create()),
     add: (accumulator: A, value: T, time: number) => frozen(add(accumulator, value, time)),

@@ -15,7 +15,7 @@ function absorb(total: Counted, other: Counted): void {
 /** The number of different keys among the values: strings, finite numbers, bigints, booleans, or tuples of them. */
 export function distinct<T>(of: (value: T) => Key): Aggregate<T, number> {
   checkFunction('distinct', of);
-  return builtIn<T, CanonicalKey, Counted, number>({
+  return builtIn<T, CanonicalKey, Counted, number>('distinct', {
     take(value) {
       const key = of(value);
       const canonical = canonicalKey(key);

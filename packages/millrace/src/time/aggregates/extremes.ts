@@ -9,7 +9,7 @@ function extreme<T>(
   none: number,
   choose: (a: number, b: number) => number,
 ): Aggregate<T, number> {
-  return builtIn<T, number, number, number>({
+  return builtIn<T, number, number, number>(name, {
     take: numeric(name, of),
     create: () => none,
     add: choose,

@@ -70,7 +70,7 @@ export function percentiles<T, const P extends readonly number[]>(
   if (!Array.isArray(quantiles) || quantiles.length === 0 || !quantiles.every((q) => q >= 0 && q <= 1)) {
     throw new MillraceError('MR_OPTION', ['percentiles', 'the list of quantiles', quantiles, 'numbers from 0 to 1']);
   }
-  return builtIn<T, number, Sketch, Numbers<P>>({
+  return builtIn<T, number, Sketch, Numbers<P>>('percentiles', {
     take: numeric('percentiles', of),
     create: () => ({ positive: new Map(), negative: new Map(), zeros: 0 }),
     add(sketch, x) {

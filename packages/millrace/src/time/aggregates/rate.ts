@@ -7,7 +7,7 @@ import { builtIn } from './aggregate.ts';
 /** Values per `per`: their number, times `per`, divided by the length of the window (all of it, also while it fills). */
 export function rate(per: Duration): Aggregate<unknown, number> {
   const ms = checkDuration('rate', 'per', per, 1);
-  return builtIn<unknown, undefined, number, number>({
+  return builtIn<unknown, undefined, number, number>('rate', {
     take: () => undefined,
     create: () => 0,
     add: (n) => n + 1,

@@ -17,7 +17,7 @@ function addTo(total: Sum, x: number): void {
 }
 
 function summing<T, R>(name: string, of: (value: T) => number, result: (total: Sum) => R): Aggregate<T, R> {
-  return builtIn<T, number, Sum, R>({
+  return builtIn<T, number, Sum, R>(name, {
     take: numeric(name, of),
     create: () => ({ count: 0, sum: 0, lost: 0 }),
     add(total, x) {

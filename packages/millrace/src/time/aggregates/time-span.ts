@@ -4,7 +4,7 @@ import { builtIn } from './aggregate.ts';
 
 type Span = readonly [earliest: number, latest: number];
 
-export const timeSpan: Aggregate<unknown, Span> = builtIn<unknown, undefined, Span, Span>({
+export const timeSpan: Aggregate<unknown, Span> = builtIn<unknown, undefined, Span, Span>('timeSpan', {
   take: () => undefined,
   create: () => [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
   add: ([earliest, latest], _, time) => [Math.min(earliest, time), Math.max(latest, time)],

@@ -25,7 +25,7 @@ export function topK<T>(k: number, by: (value: T) => number): Aggregate<T, T[]> 
     top.splice(at, 0, entry);
     return top;
   };
-  return builtIn<T, Ranked<T>, Ranked<T>[], T[]>({
+  return builtIn<T, Ranked<T>, Ranked<T>[], T[]>('topK', {
     take: (value, time) => ({ value, rank: rankOf(value), time }),
     create: () => [],
     add: insert,

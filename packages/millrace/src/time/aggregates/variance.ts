@@ -11,7 +11,7 @@ interface Moments {
 }
 
 function moments<T>(name: string, of: (value: T) => number, result: (m: Moments) => number): Aggregate<T, number> {
-  return builtIn<T, number, Moments, number>({
+  return builtIn<T, number, Moments, number>(name, {
     take: numeric(name, of),
     create: () => ({ count: 0, mean: 0, squares: 0 }),
     add(m, x) {

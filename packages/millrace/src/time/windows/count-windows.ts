@@ -62,17 +62,14 @@ export class CountOperator<T> implements WindowOperator<T> {
     let all = this.#columns.single();
     const from = end - this.#grid.size;
     const open = kept?.panes.at(-1);
-    if (kept !== undefined && open !== undefined && open.start >= from) {
-      all = this.#columns.merge(this.#before(kept, open, from), all);
-    }
+    if (kept !== undefined && open !== undefined) all = this.#columns.merge(this.#before(kept, open, from), all);
     const [earliest, latest] = all.at(-1) as readonly [number, number];
     return resultOf(this.#columns, key, { start: earliest, end: latest + 1 }, 'on time', all);
   }
 
-  /** That of all panes from `from` on. The last of them changes, so it is not for the running aggregate to take in. */
+  /** That of all panes: what is over is gone. The last one changes, so it is not for the running aggregate to take in. */
   #before(kept: CountWindows, open: Pane, from: number): Accumulators {
-    const closed = kept.panes.at(-2);
-    if (closed === undefined || closed.start < from) return open.accumulators;
+    if (kept.panes.length === 1) return open.accumulators;
     return this.#columns.merge(this.#running.over(kept, kept.panes, from, open.start), open.accumulators);
   }
 

@@ -11,6 +11,7 @@ export function firstFrom(panes: readonly Pane[], at: number): number {
   const { length } = panes;
   // Nearly always it is at the newest end.
   if (length === 0 || panes[length - 1]!.start < at) return length;
+  if (length === 1 || panes[length - 2]!.start < at) return length - 1;
   let low = 0;
   let high = length - 1;
   while (low < high) {

@@ -11,6 +11,7 @@ import { Running, RunningByKey } from './running.ts';
 /** Text that is put together: it shows what is in, and in which order. */
 function text(merged: () => void): Aggregate<string, string> {
   return {
+    name: 'text',
     take: (value) => value,
     create: () => '',
     add: (all: string, value: string) => all + value,

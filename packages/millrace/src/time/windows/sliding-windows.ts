@@ -95,7 +95,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
   /** For the windows of a pane that a value has come to. */
   #scheduleFor(kept: SlidingWindows, start: number, lastEnd: number, watermark: number): void {
     const { slide } = this.#grid;
-    let firstEnd = this.#grid.firstEnd(start);
+    const firstEnd = this.#grid.firstEnd(start);
     if (this.#moment(firstEnd) <= watermark) {
       // It is late for its first windows. Those that may still change are shown again.
       const over = this.#endAt(watermark);
@@ -107,10 +107,9 @@ export class SlidingOperator<T> implements WindowOperator<T> {
         this.#schedule(kept, this.#moment(from));
       }
       kept.shown = Math.max(kept.shown, over);
-      firstEnd = over + slide;
     }
-    firstEnd = Math.max(firstEnd, kept.shown + slide);
-    this.#schedule(kept, firstEnd <= lastEnd ? this.#moment(firstEnd) : this.#expiry(lastEnd));
+    const next = Math.max(firstEnd, kept.shown + slide);
+    this.#schedule(kept, next <= lastEnd ? this.#moment(next) : this.#expiry(lastEnd));
   }
 
   /** Until when the last window of a pane takes late values. */

@@ -70,9 +70,15 @@ export class WindowStage {
 
   /** What is left is what a snapshot has. */
   crash(): void {
-    const snapshot = this.#state.snapshot('all');
+    this.takeOver(this);
+  }
+
+  /** Begins with what a snapshot of the other has. */
+  takeOver(other: WindowStage): void {
+    const snapshot = other.#state.snapshot('all');
     const saved: SavedKey[] = [];
     while (!snapshot.done) saved.push(...snapshot.advance(1));
+    this.watermark = other.watermark;
     this.#state = this.#makeState();
     this.#state.watermark = this.watermark;
     this.#state.restore(snapshot.shapes, saved);

@@ -223,6 +223,53 @@ test('a key that appears once keeps nothing after its last window, whatever the 
       assert.equal(stage.pending('clock'), 0);
     }
   }
+  const byClock = { by: 'clock' } as const;
+  for (const assigner of [tumbling(10, byClock), sliding(17, 5, byClock), session(5, byClock)]) {
+    const stage = new WindowStage(windowed(assigner, { n: count() }, { early: 3 }) as never);
+    stage.feed('a', at('', 1), 0);
+    stage.clockTo(50);
+    assert.deepEqual([stage.size, stage.pending('event'), stage.pending('clock')], [0, 0, 0]);
+  }
+});
+
+test('an early timer that is told late shows nothing twice', () => {
+  for (const assigner of [tumbling(1000), sliding(1000, 100), session(1000), globalWindow()]) {
+    const stage = new WindowStage(windowed(assigner, { n: count() }, { early: 10 }) as never);
+    stage.feed('a', at('a', 1), 950);
+    stage.now = 15;
+    stage.feed('a', at('a', 2), 950);
+    stage.clockTo(30);
+    const shown = stage.emitted.map(({ value }) => value as { start: number; timing: string; n: number });
+    assert.ok(shown.length > 0 && shown.every(({ timing, n }) => timing === 'early' && n === 2));
+    assert.equal(new Set(shown.map(({ start }) => start)).size, shown.length);
+  }
+});
+
+test('what other windows have kept is not taken over: it would be misread', () => {
+  const kept = (assigner: WindowAssigner<Reading>, aggregates: object, options: WindowedOptions = {}) =>
+    new WindowStage(windowed(assigner, aggregates as { n: ReturnType<typeof count> }, options) as never);
+  const n = { n: count() };
+  const others = [
+    kept(tumbling(20), n),
+    kept(tumbling(10, { offset: 1 }), n),
+    kept(tumbling(10), { m: count() }),
+    kept(tumbling(10), { n: sum((r: Reading) => r.value) }),
+    kept(tumbling(10), { ...n, sum: sum((r: Reading) => r.value) }),
+    kept(sliding(10, 5), n),
+    kept(session(10), n),
+    kept(countWindow(10), n),
+  ];
+  for (const other of others) {
+    const before = kept(tumbling(10), n);
+    before.feed('a', at('a', 1), 5);
+    assert.throws(() => other.takeOver(before), { code: 'MR_STATE_SHAPE' });
+  }
+  const before = kept(tumbling(10), n);
+  before.feed('a', at('a', 1), 5);
+  const after = kept(tumbling(10), n, { lateness: 5 });
+  after.takeOver(before);
+  after.advanceTo(9);
+  assert.deepEqual(after.emitted[0]?.value, { key: 'a', start: 0, end: 10, timing: 'on time', n: 1 });
 });
 
 test('options that mean nothing for a kind of window, and names that it has itself, are refused when it is built', () => {

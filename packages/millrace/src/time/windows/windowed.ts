@@ -72,16 +72,17 @@ export function windowed<T, const A extends Aggregates<T>, K extends Key = Key, 
   new Columns(aggregates); // refuses what is no aggregate
   const rules = firingRules(assigner, options);
   const { late: hasLateStream = false } = options;
+  const nothing = definitionOf(assigner, aggregates, rules);
   return bolt({
     emits: hasLateStream ? { results: type<WindowResult>(), late: type<T>() } : type<WindowResult>(),
-    state: { windows: owned(value<unknown>(undefined)) },
+    state: { windows: owned(value<unknown>(nothing)) },
     timers: timersOf(assigner, rules),
     prepare({ component, emit, state, timers, watermark, now, reject }) {
       const emitResult = typeof emit === 'function' ? emit : emit.results;
       const task: WindowTask<T, never> = {
         rules,
         columns: new Columns<T>(aggregates),
-        kept: state.windows as ValueState<never>,
+        kept: keptIn(state.windows, nothing),
         timers: timers as unknown as WindowTimers,
         watermark,
         now,
@@ -105,6 +106,40 @@ export function windowed<T, const A extends Aggregates<T>, K extends Key = Key, 
 
 const FREE_NAME = `a free name: ${RESERVED.join(', ')} are what the window itself gives`;
 
+/**
+ * What windows say that they keep of a key that they keep nothing of: by this, other windows are known as other ones when
+ * state is restored, and are not given accumulators that they would misread.
+ */
+function definitionOf(assigner: WindowAssigner, aggregates: Aggregates, rules: FiringRules): object {
+  const columns = Object.entries(aggregates).map(([name, { name: kind }]) => [`${name}: ${kind}`, true] as const);
+  const windows = Object.entries({ ...assigner, keeps: keepsApart(assigner, rules) ? 'windows' : 'panes' })
+    .filter(([, part]) => typeof part !== 'function')
+    .map(([name, part]) => `${name} ${part}`)
+    .join(', ');
+  return { [windows]: Object.fromEntries(columns) };
+}
+
+function keptIn(state: ValueState<unknown>, nothing: object): ValueState<never> {
+  const kept: ValueState<unknown> = {
+    get() {
+      const kept = state.get();
+      return kept === nothing ? undefined : kept;
+    },
+    set: state.set,
+    clear: state.clear,
+  };
+  return kept as ValueState<never>;
+}
+
+/**
+ * Where results are discarded, each window holds a part of its own; with one result for each window, it holds all. Windows
+ * that do not overlap share nothing.
+ */
+function keepsApart(assigner: WindowAssigner, { discarding, early, lateness }: FiringRules): boolean {
+  if (assigner.kind !== 'time') return assigner.kind === 'session';
+  return assigner.size === assigner.slide || (discarding && (early !== undefined || lateness > 0));
+}
+
 function operatorOf<T>(
   assigner: WindowAssigner<T>,
   task: WindowTask<T, never>,
@@ -114,10 +149,7 @@ function operatorOf<T>(
     case 'time': {
       const { size, slide, offset } = assigner;
       const grid = new Grid(size, slide, offset);
-      // Where results are discarded, each window holds a part of its own; with one result per window, it holds all.
-      const isApart =
-        size === slide || (task.rules.discarding && (task.rules.early !== undefined || task.rules.lateness > 0));
-      return isApart ? new SeparateOperator(task, grid) : new SlidingOperator(task, grid);
+      return keepsApart(assigner, task.rules) ? new SeparateOperator(task, grid) : new SlidingOperator(task, grid);
     }
     case 'session':
       return new SeparateOperator(task, assigner.gap);
