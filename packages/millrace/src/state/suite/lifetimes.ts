@@ -148,6 +148,17 @@ export function lifetimesSuite(open: OpenStore): void {
     });
   }
 
+  test('keys that were emptied before their time do not keep the others from going', () => {
+    const { store, state, step, clock, swept } = living(open, 'clock');
+    for (let i = 0; i < 500; i++) step(i, () => state.one.set(1));
+    for (let i = 0; i < 500; i++) if (i % 10 !== 0) step(i, () => state.one.clear());
+    for (let i = 1; i < 500; i += 10) step(i, () => state.one.set(1));
+    assert.equal(store.size, 100);
+    clock.now = 1_200;
+    swept();
+    assert.equal(store.size, 0);
+  });
+
   test('it is known when something by the clock is to be swept', () => {
     const { store, state, step, clock, swept } = living(open, 'clock');
     assert.equal(store.nextClockExpiry, Infinity);

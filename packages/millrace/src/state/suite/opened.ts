@@ -25,6 +25,7 @@ export function opened<S extends StateSpecs = Record<never, never>, T extends Ti
   const store = open({ component: 'b', specs: state ?? {}, timers: timers ?? {}, freeze, now: () => clock.now });
   return {
     store,
+    clock,
     state: store.handles as StateHandles<S>,
     timers: store.timers as { readonly [N in keyof T]: Timer },
     /** A step that ends well; gives what it gives. */

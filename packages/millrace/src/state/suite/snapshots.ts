@@ -172,6 +172,31 @@ export function snapshotsSuite(open: OpenStore, deepFreeze: Freeze): void {
     }
   });
 
+  test('a key that is restored twice is there once, and so are its timers', () => {
+    const { store, step, write, told } = filled(5);
+    const first = store.snapshot('all');
+    const saved = [whole(first)];
+    for (const key of [1, 3]) step(key, () => write(key, 7));
+    saved.push(whole(store.snapshot('changes')));
+    const expected = told('event', 2_000);
+    assert.equal(expected.length, 7);
+    const once = from(first, ...saved);
+    assert.equal(once.store.pending('event'), 7);
+    assert.deepEqual(once.told('event', 2_000), expected);
+    const again = from(first, saved[0]!);
+    again.store.restore(first.shapes, saved[1]!);
+    assert.deepEqual(again.told('event', 2_000).sort(), expected.sort());
+  });
+
+  test('changes after a restart are changes to what was restored', () => {
+    const { store } = filled(5);
+    const first = store.snapshot('all');
+    const again = from(first, whole(first));
+    again.step(2, () => again.state.n.set(9));
+    const snapshot = again.store.snapshot('changes');
+    assert.deepEqual([snapshot.what, whole(snapshot).map(({ key }) => key)], ['changes', [2]]);
+  });
+
   test('a snapshot that is abandoned takes no change with it', () => {
     const { store, step, write, state, timers } = filled(10);
     const all = store.snapshot('all');

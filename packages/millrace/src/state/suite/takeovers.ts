@@ -173,6 +173,35 @@ export function takeoversSuite(open: OpenStore): void {
     assert.deepEqual(taken(was, { l: list(type<number>(), { ...next, migrate: () => [] }), v: value(0) })?.state.l, []);
   });
 
+  test('what the same version saved is not migrated', () => {
+    const migrate = () => assert.fail('migrated');
+    const was = saved({ v: value(0, { version: 2 }) }, ({ state }) => state.v.set(1));
+    assert.deepEqual(taken(was, { v: value(0, { version: 2, migrate }) })?.state, { v: 1 });
+  });
+
+  test('elements that a migrate has added live as long as the last of the old ones', () => {
+    const ttl = 600;
+    const was = saved({ l: list(type<number>(), { ttl }), v: value(0, { ttl }) }, ({ state }) => {
+      state.v.set(1);
+      state.l.set([1, 2]);
+    });
+    const it = opened(open, {
+      state: {
+        l: list(type<number>(), { ttl, version: 2, migrate: (l: number[]) => [...l, ...l] }),
+        v: list(type<number>(), { ttl, version: 2, migrate: (n: number) => [n, n] }),
+      },
+      timers: { at: 'event' },
+      clock: { now: 599 },
+    });
+    it.store.restore(was.shapes, was.keys);
+    assert.deepEqual(it.store.read('k')?.state, { l: [1, 2, 1, 2], v: [1, 1] });
+    it.clock.now = 600;
+    it.step('k', () => assert.deepEqual([it.state.l.get(), it.state.v.get()], [[], []]));
+    it.clock.now = 700;
+    it.swept();
+    assert.equal(it.store.size, 0);
+  });
+
   test('a time to live may be added, changed and taken away; where it is new it begins with the restart', () => {
     const specs = (options: object) => ({
       v: value(0, options),
@@ -194,6 +223,16 @@ export function takeoversSuite(open: OpenStore): void {
     assert.deepEqual(taken(timed, specs({ ttl: { event: 1 } }))?.state, full);
     const migrated = specs({ ttl: 501, version: 2, migrate: (kept: unknown) => kept });
     assert.deepEqual(taken(timed, migrated)?.state, full);
+    const byEvent = opened(open, { state: specs({ ttl: { event: 100 } }), timers: { at: 'event' } });
+    byEvent.store.watermark = 5_000;
+    byEvent.store.restore(timed.shapes, timed.keys);
+    for (const [watermark, content] of [
+      [5_099, full],
+      [5_100, { v: 0, l: [], m: new Map() }],
+    ] as const) {
+      byEvent.store.watermark = watermark;
+      assert.deepEqual(byEvent.store.read('k')?.state, content);
+    }
     const it = opened(open, { state: specs({ ttl: 600 }), timers: { at: 'event' }, clock: { now: 500 } });
     it.store.restore(timed.shapes, timed.keys);
     assert.ok(it.store.nextClockExpiry >= 600 && it.store.nextClockExpiry < 700);
