@@ -264,6 +264,11 @@ test('what other windows have kept is not taken over: it would be misread', () =
     before.feed('a', at('a', 1), 5);
     assert.throws(() => other.takeOver(before), { code: 'MR_STATE_SHAPE' });
   }
+  const panes = kept(sliding(20, 10), n, { lateness: 5 });
+  panes.feed('a', at('a', 1), 5);
+  const windows = kept(sliding(20, 10), n, { lateness: 5, mode: 'discarding' });
+  assert.throws(() => windows.takeOver(panes), { code: 'MR_STATE_SHAPE' });
+
   const before = kept(tumbling(10), n);
   before.feed('a', at('a', 1), 5);
   const after = kept(tumbling(10), n, { lateness: 5 });
