@@ -298,6 +298,7 @@ export function lifetimesSuite(open: OpenStore): void {
       state.event.set(1);
     });
     const seen = () => step('k', () => [state.long.get(), state.short.get(), state.event.get()]);
+    assert.ok(store.nextClockExpiry >= 1_000 && store.nextClockExpiry <= 1_100, `${store.nextClockExpiry}`);
     clock.now = 1_100;
     swept();
     assert.deepEqual(seen(), [1, 0, 1]);
