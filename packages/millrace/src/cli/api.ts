@@ -77,7 +77,7 @@ export interface KeyedDetails {
   readonly timers: readonly { readonly name: string; readonly time: Moment }[];
 }
 
-interface State {
+export interface State {
   readonly topology: string;
   readonly state: TopologyState;
 }
@@ -120,7 +120,8 @@ export interface Api {
   status: { params: Record<never, never>; result: Status };
   activate: { params: Record<never, never>; result: State };
   deactivate: { params: Record<never, never>; result: State };
-  stop: { params: Record<never, never>; result: State };
+  /** `drain`: event time goes to its end before. */
+  stop: { params: { drain?: boolean }; result: State };
   kill: { params: Record<never, never>; result: State };
 }
 export type MethodName = keyof Api;

@@ -307,8 +307,9 @@ function addControl(program: Command): void {
     reading(async (options) => (await load()).tell('deactivate', options)),
   );
   verb('kill', 'stop the running topology: what is inside is finished and committed first')
-    .option('--now', 'leave at once: nothing is finished, nothing more is committed')
-    .action(reading(async (options) => (await load()).tell(options.now ? 'kill' : 'stop', options)));
+    .addOption(new Option('--now', 'leave at once: nothing is finished, nothing more is committed').conflicts('drain'))
+    .option('--drain', 'close open windows with what they hold: event time goes to its end')
+    .action(reading(async (options) => (await load()).stop(options)));
 }
 
 type Examples = readonly (readonly [line: string, meaning: string])[];

@@ -369,6 +369,16 @@ test('a stop does not advance time: timers that are not due are not told', async
   assert.ok(!out.includes('watermark Infinity'));
 });
 
+test('a stop that drains lets event time go to its end: all timers are told, and then the topology stops', async () => {
+  const { t, out } = bounded(true);
+  const { runtime, running } = await startVirtual(t);
+  await runtime.settle();
+  await runtime.until(runtime.within(() => running.stop({ drain: true })));
+  assert.equal(running.state, 'stopped');
+  assert.equal(out.filter((text) => text.startsWith('timer')).length, 4);
+  assert.equal(out.at(-1), 'watermark Infinity');
+});
+
 test('a tick overtakes neither an input that is retried nor the timers of a watermark', async () => {
   let tries = 0;
   const ticking = bolt({

@@ -69,6 +69,11 @@ export interface Asked {
   readonly key?: Key;
 }
 
+export interface StopOptions {
+  /** Event time goes to its end before: open windows close with what they hold, all event timers are told. Default false. */
+  readonly drain?: boolean;
+}
+
 export interface Running {
   readonly name: string;
   readonly state: TopologyState;
@@ -85,7 +90,7 @@ export interface Running {
   activate(): void;
   deactivate(): void;
   /** Stops the spouts, finishes what is inside, flushes, commits, closes. Resolves when all of it is done. */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
   /** Leaves at once: nothing is finished, nothing is committed any more. */
   kill(): Promise<void>;
   /** Gives a value to a component's input as if its stream had carried it: how the ledger replays. Resolves when its tree is acked, rejects when any of it is lost again (which adds no entry). */

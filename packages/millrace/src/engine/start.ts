@@ -10,7 +10,7 @@ import type { ComponentEventTime, Explanation } from './explanation.ts';
 import { Loop } from './loop.ts';
 import { StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
-import type { Asked, Running, TopologyMetrics, TopologyState } from './running.ts';
+import type { Asked, Running, StopOptions, TopologyMetrics, TopologyState } from './running.ts';
 import { Standstill } from './standstill.ts';
 import type { EngineTask, Station } from './station.ts';
 import { ReplayRoot } from './tree.ts';
@@ -80,7 +80,7 @@ class RunningTopology implements Running {
   start(): void {
     const spouts = this.#stations.flatMap((station) => station.spouts);
     this.#loop = new Loop(this.#worker, spouts, () => {
-      if (this.#exhausted()) this.#end('completed');
+      if (this.#exhausted()) this.#end('completed', true);
     });
     this.#commitLater();
     new Standstill(this.#stations, (component) => this.explain(component)).start(() => this.#state === 'active');
@@ -120,8 +120,8 @@ class RunningTopology implements Running {
     this.#silence();
   }
 
-  stop(): Promise<void> {
-    this.#end('stopped');
+  stop({ drain = false }: StopOptions = {}): Promise<void> {
+    this.#end('stopped', drain);
     return this.done;
   }
 
@@ -168,13 +168,13 @@ class RunningTopology implements Running {
   }
 
   /** Drains, once, whoever asks first. What goes wrong on the way is how the topology ends. */
-  #end(how: 'completed' | 'stopped'): void {
+  #end(how: 'completed' | 'stopped', endsTime: boolean): void {
     if (this.#ending || this.#worker.dead) return;
     this.#ending = true;
-    this.#drain(how).catch((thrown: unknown) => this.#fail(thrown));
+    this.#drain(how, endsTime).catch((thrown: unknown) => this.#fail(thrown));
   }
 
-  async #drain(how: 'completed' | 'stopped'): Promise<void> {
+  async #drain(how: 'completed' | 'stopped', endsTime: boolean): Promise<void> {
     this.#state = 'draining';
     if (how === 'stopped') this.#silence();
     this.#loop!.wake();
@@ -186,7 +186,7 @@ class RunningTopology implements Running {
       if (held) await this.#worker.until(() => this.#stations.some((s) => s.isWorking) || !this.#isPending());
     }
     if (this.#worker.dead) return;
-    if (how === 'completed') await this.#endTime();
+    if (endsTime) await this.#endTime();
     if (this.#worker.dead) return;
     this.#loop!.stop();
     this.#cancelCommit();

@@ -1,7 +1,7 @@
 /** `millrace status`, `activate`, `deactivate` and `kill`: beside the running topology. */
 import { formatDuration } from '../../duration.ts';
 import type { ComponentMetrics, LatencySnapshot } from '../../engine/running.ts';
-import type { Status } from '../api.ts';
+import type { State, Status } from '../api.ts';
 import type { Cell } from '../table.ts';
 import { latencyText, tableLines } from '../table.ts';
 import { print, printJson } from '../terminal.ts';
@@ -15,10 +15,25 @@ export async function showStatus(options: DataOptions): Promise<void> {
   else print(...statusLines(status));
 }
 
-export async function tell(what: 'activate' | 'deactivate' | 'stop' | 'kill', options: DataOptions): Promise<void> {
-  const told = await withRunning(options, (access) => access.call(what, {}));
-  if (options.json) printJson(told);
-  else print(`${told.topology} is ${told.state}`);
+export async function tell(what: 'activate' | 'deactivate', options: DataOptions): Promise<void> {
+  showState(await withRunning(options, (access) => access.call(what, {})), options);
+}
+
+export interface StopOptions extends DataOptions {
+  readonly now?: boolean;
+  readonly drain?: boolean;
+}
+
+export async function stop({ now = false, drain = false, ...options }: StopOptions): Promise<void> {
+  const stopped = await withRunning(options, (access) =>
+    now ? access.call('kill', {}) : access.call('stop', { drain }),
+  );
+  showState(stopped, options);
+}
+
+function showState(state: State, options: DataOptions): void {
+  if (options.json) printJson(state);
+  else print(`${state.topology} is ${state.state}`);
 }
 
 const TEXT = ['COMPONENT', 'KIND'];

@@ -34,8 +34,8 @@ export function topologyMethods(own: OwnTopology): Methods<TopologyMethod> {
       running.deactivate();
       return state();
     },
-    async stop() {
-      await running.stop();
+    async stop(params) {
+      await running.stop({ drain: readParams(params).flag('drain') });
       return state();
     },
     async kill() {
