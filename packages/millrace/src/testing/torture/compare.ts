@@ -4,7 +4,8 @@
  */
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { shown } from '../../codec/shown.ts';
-import type { CanonicalKey } from '../../topology/key.ts';
+import type { Key } from '../../topology/key.ts';
+import { canonicalKey } from '../../topology/key.ts';
 import type { Came } from './stage.ts';
 
 export interface Comparing {
@@ -29,7 +30,7 @@ export function difference(first: readonly Came[], second: readonly Came[], how:
 }
 
 interface Place {
-  readonly key: CanonicalKey | undefined;
+  readonly key: Key | undefined;
   readonly stream: string;
   readonly came: Came[];
 }
@@ -38,7 +39,8 @@ function byPlace(came: readonly Came[], keyless: boolean): ReadonlyMap<string, P
   const places = new Map<string, Place>();
   for (const one of came) {
     if (one.key === undefined && !keyless) continue;
-    const place = `${typeof one.key} ${one.key} ${one.stream}`;
+    const key = canonicalKey(one.key);
+    const place = `${typeof key} ${key} ${one.stream}`;
     const there = places.get(place);
     if (there === undefined) places.set(place, { key: one.key, stream: one.stream, came: [one] });
     else there.came.push(one);

@@ -5,17 +5,19 @@
 import { shown } from '../../codec/shown.ts';
 import { MillraceError } from '../../errors.ts';
 import type { Bolt, BoltCode, BoltTask, BoltTaskCode } from '../../topology/bolt.ts';
-import type { CanonicalKey, Key } from '../../topology/key.ts';
+import type { Key } from '../../topology/key.ts';
 import { canonicalKey } from '../../topology/key.ts';
 
 export type AnyBolt = Bolt<unknown, unknown>;
 type AnyTask = BoltTask<never, never, never>;
 type Emitter = (...given: unknown[]) => void;
+/** Undefined: it has none. */
+export type KeyFunction = (value: unknown, input: string | undefined) => Key | undefined;
 type Handler = (value: unknown, time: number, key: unknown) => unknown;
 
 /** What travels in place of an emitted value. `key` is undefined for ticks, watermarks and flushes of keyed bolts. */
 export interface Tagged {
-  readonly key: CanonicalKey | undefined;
+  readonly key: Key | undefined;
   readonly value: unknown;
 }
 
@@ -23,8 +25,6 @@ export interface Tagged {
 export class Faults {
   /** Calls that could have failed: emits, and ends of steps. */
   calls = 0;
-  /** Steps that were made to fail. */
-  thrown = 0;
   /** The step that failed last, for people. */
   last = '';
   /** The call with this number fails, or each step does, or a random part of them; once. */
@@ -48,7 +48,6 @@ export class Faults {
     const fails = typeof this.#which === 'function' ? this.#which() : every || call === this.#which;
     if (!fails) return;
     this.#failed.add(step);
-    this.thrown++;
     this.last = what();
     throw new Error('thrown by the test');
   }
@@ -74,15 +73,15 @@ export class Probe {
   readonly faults: Faults;
   /** What a handler of the bolt's life (tick, watermark, flush) threw: the engine does not try those again. */
   failure: unknown;
-  readonly #keyOf: (value: unknown, input: string | undefined) => CanonicalKey | undefined;
-  #key: CanonicalKey | undefined;
+  readonly #keyOf: KeyFunction;
+  #key: Key | undefined;
   /** Undefined while a handler runs that is not tried again. */
   #step: unknown;
   #what: () => string = () => '';
   /** Of an operator of ours that changes what is stored in place: it promises that it fails only where user code does. */
   #isOwned = false;
 
-  constructor(faults: Faults, keyOf: (value: unknown, input: string | undefined) => CanonicalKey | undefined) {
+  constructor(faults: Faults, keyOf: KeyFunction) {
     this.faults = faults;
     this.#keyOf = keyOf;
   }
@@ -99,7 +98,7 @@ export class Probe {
         return { ...code, prepare: (task) => this.#prepared(code.prepare as never, task, direct) };
       case 'map': {
         const each = this.#stepOf(undefined, code.each as Handler);
-        return { ...code, each: (value: never, time: number, key: never) => this.#tagged(each(value, time, key)) };
+        return { ...code, each: (value: never, time: number, key: never) => this.#given(each(value, time, key)) };
       }
       case 'flatMap':
         return { ...code, each: (value: never, time: number) => this.#many(code.each as never, value, time) };
@@ -151,8 +150,13 @@ export class Probe {
     return Object.fromEntries(Object.entries(emit).map(([name, to]) => [name, tagged(to, direct.has(name))]));
   }
 
-  #tagged(value: unknown): Tagged | undefined {
-    return value === undefined ? undefined : { key: this.#key, value };
+  #tagged(value: unknown): Tagged {
+    return { key: this.#key, value };
+  }
+
+  /** What a plain function gave: undefined is not emitted. */
+  #given(value: unknown): Tagged | undefined {
+    return value === undefined ? undefined : this.#tagged(value);
   }
 
   /** One input: a step of its key. */
@@ -165,14 +169,14 @@ export class Probe {
 
   #timerOf(name: string, timer: NonNullable<BoltTaskCode['timer']>): (time: number, key: Key) => unknown {
     return (time, key) => {
-      this.#key = canonicalKey(key);
+      this.#key = key;
       return this.#run(`timer '${name}' at ${time}`, () => timer[name]!(time, key));
     };
   }
 
   #run(what: string, step: () => unknown): unknown {
     this.#what = () => `${what}, key ${shown(this.#key)}`;
-    this.#step = this.#key ?? what;
+    this.#step = this.#key === undefined ? what : canonicalKey(this.#key);
     running = this;
     try {
       const result = step();
@@ -207,7 +211,8 @@ export class Probe {
   *#many(each: (value: unknown, time: number) => Iterable<unknown>, value: unknown, time: number): Iterable<Tagged> {
     const key = this.#keyOf(value, undefined);
     const what = `input ${shown(value)} at ${time}`;
-    const call = (at: 'emit' | 'end') => this.faults.call(key ?? what, at, () => `${what}, key ${shown(key)}`);
+    const call = (at: 'emit' | 'end') =>
+      this.faults.call(key === undefined ? what : canonicalKey(key), at, () => `${what}, key ${shown(key)}`);
     for (const one of each(value, time)) {
       call('emit');
       yield { key, value: one };

@@ -1,8 +1,8 @@
 /** One run of a bolt through a scenario, in one of the ways. */
 import { milliseconds } from '../../duration.ts';
 import { simulatedRuntime } from '../../runtime/simulated.ts';
-import type { CanonicalKey, Key } from '../../topology/key.ts';
-import type { AnyBolt } from './probe.ts';
+import type { Key } from '../../topology/key.ts';
+import type { AnyBolt, KeyFunction } from './probe.ts';
 import { Faults, Probe } from './probe.ts';
 import type { AnyStep } from './scenario.ts';
 import { isInput } from './scenario.ts';
@@ -25,7 +25,7 @@ export interface Ran {
 
 interface Keying {
   readonly key: KeyOf;
-  readonly keyOf: (value: unknown, input: string | undefined) => CanonicalKey | undefined;
+  readonly keyOf: KeyFunction;
 }
 
 export async function runOnce(bolt: AnyBolt, keying: Keying, run: Run): Promise<Ran> {
@@ -53,13 +53,13 @@ export async function runOnce(bolt: AnyBolt, keying: Keying, run: Run): Promise<
     i = next;
     if (run.increments) await stage.save();
     if (run.crash?.at === i - 1) await stage.begin();
-    if (run.crash?.after === i - 1) {
+    if (run.crash?.after === i - 1 && stage.mayMove) {
       stage = await stage.crashed();
       i = run.crash.at + 1;
       run = { ...run, crash: undefined };
     }
     const tasks = moves.get(i - 1);
-    if (tasks !== undefined) stage = await stage.moved(tasks);
+    if (tasks !== undefined && stage.mayMove) stage = await stage.moved(tasks);
   }
   if (stage.failure === undefined) stage.watermark(Number.POSITIVE_INFINITY);
   const { keys } = await stage.close();

@@ -1,6 +1,8 @@
 /** What a bolt is put through: inputs with their times, watermarks, and time that passes; and the other orders it may come in. */
 import type { Duration } from '../../duration.ts';
 import type { CanonicalKey } from '../../topology/key.ts';
+import { canonicalKey } from '../../topology/key.ts';
+import type { KeyFunction } from './probe.ts';
 
 /** `input`: its name, where the bolt has several. Watermarks, times: milliseconds since 1970. */
 export type Step<V> =
@@ -15,7 +17,7 @@ export const isInput = (step: AnyStep): step is InputStep => Array.isArray(step)
 
 /** What may change places. */
 export interface Disorder {
-  readonly keyOf: (value: unknown, input: string | undefined) => CanonicalKey | undefined;
+  readonly keyOf: KeyFunction;
   /** Records of one key may come in any order that is within this many milliseconds; undefined: their order counts. */
   readonly outOfOrder: number | undefined;
   /** Records of one key with one time, too. */
@@ -25,7 +27,7 @@ export interface Disorder {
 /** Another order of the same steps, in which nothing is late that was not, and nothing that was late no longer is. */
 export function reordered(steps: readonly AnyStep[], disorder: Disorder, random: () => number): readonly AnyStep[] {
   const shuffled = [...steps];
-  const keys = new Map(steps.filter(isInput).map((step) => [step, disorder.keyOf(step[0], step[2])]));
+  const keys = new Map(steps.filter(isInput).map((step) => [step, canonicalKey(disorder.keyOf(step[0], step[2]))]));
   for (let left = 4 * steps.length * Math.ceil(Math.sqrt(steps.length)); left > 0; left--) {
     const at = Math.floor(random() * (shuffled.length - 1));
     const [a, b] = [shuffled[at], shuffled[at + 1]];

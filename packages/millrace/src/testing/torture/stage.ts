@@ -3,6 +3,7 @@
  * `slot`, downstream takes one value at a time: its gate is closed until the test says that there is room again.
  */
 import { structured } from '../../codec/structured.ts';
+import { milliseconds } from '../../duration.ts';
 import { assemble } from '../../engine/assemble.ts';
 import type { Edge } from '../../engine/edge.ts';
 import { Gate } from '../../engine/gate.ts';
@@ -15,12 +16,12 @@ import { messageOf } from '../../errors.ts';
 import type { NewEntry } from '../../ledger/ledger.ts';
 import { memoryLedger } from '../../ledger/memory.ts';
 import type { SimulatedRuntime } from '../../runtime/simulated.ts';
-import type { CanonicalKey, Key } from '../../topology/key.ts';
+import type { Key } from '../../topology/key.ts';
 import { type } from '../../topology/schema.ts';
 import { spout } from '../../topology/spout.ts';
 import type { Stream } from '../../topology/stream.ts';
 import { topology } from '../../topology/topology.ts';
-import type { AnyBolt, Probe, Tagged } from './probe.ts';
+import type { AnyBolt, KeyFunction, Probe, Tagged } from './probe.ts';
 import type { Begun, Saved } from './saving.ts';
 import { begun, finished, goOn, leastOf, resume, savedOf } from './saving.ts';
 
@@ -29,7 +30,7 @@ export type KeyOf = ((value: never, input?: string) => Key) | 'global' | undefin
 
 /** One value that came out for a key; or, of a stream in parentheses, an input that went to the ledger. */
 export interface Came {
-  readonly key: CanonicalKey | undefined;
+  readonly key: Key | undefined;
   readonly stream: string;
   readonly value: unknown;
   readonly time: number;
@@ -41,7 +42,7 @@ export interface StageOptions {
   readonly key: KeyOf;
   /** Of what is fed. Undefined: the one input. */
   readonly inputs: readonly (string | undefined)[];
-  readonly keyOf: (value: unknown, input: string | undefined) => CanonicalKey | undefined;
+  readonly keyOf: KeyFunction;
   readonly parallelism: number;
   readonly slot: boolean;
   readonly encode: boolean;
@@ -162,6 +163,12 @@ export class Stage {
   get failure(): string | undefined {
     const { failure } = this.#options.probe;
     return this.#failure?.message ?? (failure === undefined ? undefined : messageOf(failure));
+  }
+
+  /** Ticks count from a task's start: others would come, if it were not when one has just come. */
+  get mayMove(): boolean {
+    const { bolt, runtime } = this.#options;
+    return bolt.tick === undefined || runtime.clock.now() % milliseconds(bolt.tick) === 0;
   }
 
   /** Takes a snapshot of what has changed since the last one. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bolt, mapOf, type, value } from '../../index.ts';
+import { asyncBolt, bolt, flatMap, map, mapOf, type, value } from '../../index.ts';
 import { torture } from '../../testing.ts';
 
 interface Click {
@@ -160,4 +160,97 @@ test('sessions by hand, in a value, with timers that move', async () => {
     ],
   });
   assert.deepEqual(keys, []);
+});
+
+test('several inputs by name, several streams, and timers and ticks by the clock', async () => {
+  const joining = bolt({
+    emits: { pairs: type<string>(), single: type<string>(), ticks: type<number>() },
+    state: { left: value(''), right: value('') },
+    timers: { give: 'clock' },
+    tick: '10s',
+    prepare: ({ emit, state: { left, right }, timers, now }) => ({
+      execute: {
+        left(text: string) {
+          left.set(text);
+          timers.give.set(now() + 1_500);
+        },
+        right(text: string) {
+          right.set(text);
+        },
+      },
+      timer: {
+        give(_, named) {
+          const [, key] = named as readonly string[];
+          if (left.get() === '') return;
+          if (right.get() === '') emit.single(`${key}: ${left.get()}`);
+          else emit.pairs(`${key}: ${left.get()} ${right.get()}`);
+          left.clear();
+          right.clear();
+        },
+      },
+      tick: (time) => emit.ticks(time),
+    }),
+  });
+  const { keys, came } = await torture(joining, {
+    key: (text) => ['key', text.slice(0, 1)],
+    inputs: [
+      ['a 1', 0, 'left'],
+      ['a 2', 0, 'right'],
+      ['b 1', 0, 'left'],
+      { advance: '1s' },
+      ['a 3', 0, 'left'],
+      { advance: '9s' },
+      ['b 4', 0, 'left'],
+      { advance: '10s' },
+    ],
+    expected: { pairs: ['a: a 3 a 2'], single: ['b: b 1', 'b: b 4'], ticks: [10_000, 20_000] },
+  });
+  assert.deepEqual(keys, []);
+  assert.deepEqual(came[0]!.key, ['key', 'a']);
+});
+
+test('bolts of one function, without a key', async () => {
+  const inputs = [
+    [3, 1],
+    [1, 2],
+    [2, 2],
+  ] as const;
+  const options = { inputs, outOfOrder: 5, ties: 'unordered' } as const;
+  await torture(
+    map((n: number) => (n > 1 ? n * 2 : undefined)),
+    { ...options, expected: [6, 4] },
+  );
+  const downTo = flatMap(function* (n: number) {
+    for (let i = n; i > 0; i--) yield i;
+  });
+  await torture(downTo, { ...options, expected: [3, 2, 1, 1, 2, 1] });
+});
+
+test('what must be the same may be less than all: of results that replace each other, the last', async () => {
+  const running = bolt({
+    emits: type<number>(),
+    state: { sum: value(0) },
+    prepare: ({ emit, state: { sum } }) => ({
+      execute(n: number) {
+        sum.set(sum.get() + n);
+        emit(sum.get(), 0);
+      },
+    }),
+  });
+  const options = {
+    key: 'global',
+    outOfOrder: 5,
+    inputs: [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ],
+  } as const;
+  await assert.rejects(torture(running, options), { code: 'MR_TORTURE', message: /^out of order/ });
+  await torture(running, { ...options, same: (came) => came.at(-1)?.value });
+});
+
+test('a bolt that keeps no state per key by its kind is refused', async () => {
+  const asynchronous = asyncBolt({ concurrency: 1, execute: async (n: number) => n });
+  await assert.rejects(torture(asynchronous, { inputs: [[1, 1]] }), { code: 'MR_OPTION', message: /asyncBolt/ });
 });

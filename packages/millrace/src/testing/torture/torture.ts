@@ -10,10 +10,11 @@ import { milliseconds } from '../../duration.ts';
 import { MillraceError } from '../../errors.ts';
 import { seededRandom } from '../../runtime/seeded-random.ts';
 import type { AnyExecute, Bolt } from '../../topology/bolt.ts';
-import type { CanonicalKey, Key } from '../../topology/key.ts';
+import type { Key } from '../../topology/key.ts';
 import { canonicalKey } from '../../topology/key.ts';
 import type { DirectStream, Stream } from '../../topology/stream.ts';
 import { difference } from './compare.ts';
+import type { KeyFunction } from './probe.ts';
 import type { Ran } from './run.ts';
 import { runOnce } from './run.ts';
 import type { AnyStep, Step } from './scenario.ts';
@@ -96,13 +97,12 @@ export async function torture<X extends AnyExecute, H>(
   return { runs, came: base.came, keys: base.keys };
 }
 
-function keyFunction(
-  key: ((value: unknown, input?: string) => unknown) | 'global' | undefined,
-): (value: unknown, input: string | undefined) => CanonicalKey | undefined {
-  if (typeof key !== 'function') return () => (key === 'global' ? canonicalKey([]) : undefined);
+function keyFunction(key: ((value: unknown, input?: string) => unknown) | 'global' | undefined): KeyFunction {
+  if (typeof key !== 'function') return () => (key === 'global' ? [] : undefined);
   return (value, input) => {
     try {
-      return canonicalKey(key(value, input));
+      const found = key(value, input);
+      return canonicalKey(found) === undefined ? undefined : (found as Key);
     } catch {
       return undefined; // the engine gives the input to the ledger
     }
