@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { testRun } from 'millrace/testing';
-import { topLines } from './count.ts';
-import { sentences } from './topics.ts';
+import { testRun, torture } from 'millrace/testing';
+import { count, type TopWords, topLines, topWords } from './count.ts';
+import { sentences, type WordCount } from './topics.ts';
 import wordCount from './word-count.ts';
 
 const textOf = (name: string) => readFileSync(join(import.meta.dirname, name), 'utf8');
@@ -75,4 +75,17 @@ test('a sentence is trimmed; a line that is empty or without a word is refused w
 
 test('a source that there is not is refused', () => {
   assert.throws(() => wordCount.build({ source: 'pipe' }), { code: 'MR_SCHEMA', message: /source/ });
+});
+
+test('the counts do not depend on restarts, retries, or how words come together', async () => {
+  const words = [...'abacabadabacaba'].map((word, i) => [word, i] as const);
+  const { came } = await torture(count, { key: (word) => word, inputs: words });
+  const counts = came.map(({ value, time }) => [value as WordCount, time] as const);
+  assert.deepEqual(counts.at(-1)?.[0], { word: 'a', count: 8 });
+  const inputs = [...counts.slice(0, 5), { advance: '1s' }, ...counts.slice(5), { advance: '2s' }] as const;
+  const lists = await torture(topWords, { key: 'global', inputs });
+  assert.deepEqual(
+    lists.came.map(({ value }) => (value as TopWords).total),
+    [5, 15],
+  );
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { testRun } from 'millrace/testing';
-import { statistics } from './detect.ts';
+import { testRun, torture } from 'millrace/testing';
+import { detect, statistics } from './detect.ts';
 import detector from './detector.ts';
 import type { Alert } from './readings.ts';
 
@@ -115,4 +115,13 @@ test('a late reading is judged by what was measured before it, and leaves the ot
     ],
   );
   assert.equal(late[1]?.window_mean, 350 / 6);
+});
+
+test('the alerts do not depend on restarts, retries, or a slow topic', async () => {
+  const inputs = Array.from({ length: 12 }, (_, i) => {
+    const timestamp = START + 1000 * i;
+    return [{ device_id: i % 4 === 0 ? 'a' : 'b', value: i === 10 ? 90 : 50 + (i % 3), timestamp }, timestamp] as const;
+  });
+  const { came } = await torture(detect, { key: (r) => r.device_id, inputs });
+  assert.equal(came.filter(({ stream }) => stream === 'alerts').length, 1);
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { testRun } from 'millrace/testing';
+import { testRun, torture } from 'millrace/testing';
 import detector from './detector.ts';
-import { FIVE_MINUTES } from './leaders.ts';
+import { FIVE_MINUTES, type Leaderboard, leaders } from './leaders.ts';
 import type { Alert } from './readings.ts';
 
 const START = Date.UTC(2026, 0, 1, 12);
@@ -104,5 +104,23 @@ test('an alert for a window that has been shown for the last time goes to the le
   assert.deepEqual(
     run.read('boards').map(({ start }) => start - START),
     [FIVE_MINUTES],
+  );
+});
+
+test('the board does not depend on restarts, retries, or who looks on', async () => {
+  const alerts = ['a', 'b', 'a', 'c', 'b', 'd', 'a', 'd'].map((device, i) => {
+    const alert = alertAt(device, i * 60_000, 2 + i / 10);
+    return [alert, alert.timestamp] as const;
+  });
+  const inputs = [...alerts.slice(0, 3), { advance: '10s' }, ...alerts.slice(3), { advance: '20s' }] as const;
+  const { came } = await torture(leaders, { key: 'global', inputs });
+  assert.deepEqual(
+    came.map(({ value }) => (value as Leaderboard).leaders.map((one) => one.device_id)),
+    [
+      ['a', 'b'],
+      ['b', 'a', 'c'],
+      ['d', 'a'],
+      ['d', 'a'],
+    ],
   );
 });
