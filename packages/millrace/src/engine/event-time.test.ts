@@ -227,6 +227,42 @@ test('timers wait for room downstream: nothing is told ahead of it, and nothing 
   assert.equal(out.at(-1), 'watermark 1000');
 });
 
+test('what is retried waits until the timers that are due have been told, however full the queues downstream are', async () => {
+  let failures = 1;
+  const due = bolt({
+    emits: type<string>(),
+    timers: { due: 'event' },
+    prepare: ({ emit, timers }) => ({
+      execute(n: number) {
+        if (failures-- > 0) throw new Error('not yet');
+        emit(`${n}`);
+        if (n === 1) for (const time of [10, 20, 30]) timers.due.set(time);
+      },
+      timer: { due: (time) => emit(`timer ${time}`) },
+    }),
+  });
+  const slow = asyncBolt({
+    concurrency: 1,
+    execute: (text: string) => new Promise<string>((resolve) => setTimeout(() => resolve(text), 10)),
+  });
+  const run = testRun(
+    topology('t', (b) => {
+      const input = b.spout('in', source);
+      const given = b.bolt(
+        'due',
+        input.keyBy(() => 'k'),
+        due,
+        { onError: { backoff: '5ms' } },
+      );
+      return { input, out: b.bolt('slow', given.shuffle(), slow, { queue: 1 }) };
+    }),
+  );
+  await run.watermark(100);
+  for (const n of [1, 2, 3]) run.feed('input', n, 200);
+  await run.advance('1s');
+  assert.deepEqual(run.read('out'), ['1', 'timer 10', 'timer 20', 'timer 30', '2', '3']);
+});
+
 const counting = bolt({
   emits: type<string>(),
   state: { sum: value(0) },

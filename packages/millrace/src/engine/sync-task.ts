@@ -52,6 +52,8 @@ export class SyncTask implements EngineTask {
   /** The last watermark that is a time. */
   #lastTime = -1;
   readonly #state: TimedState | undefined;
+  /** Retries whose turn came while timers were being told. */
+  readonly #retries: Waiting<SyncPort>[] = [];
   readonly #code: BoltTaskCode;
   readonly retrying: Retrying<SyncPort>;
   readonly behind: Behind<SyncPort>;
@@ -72,7 +74,7 @@ export class SyncTask implements EngineTask {
           index,
           code,
           (timer) => this.#tell(timer),
-          () => this.behind.drain(),
+          () => this.#told(),
         );
       this.#code = code.prepare(this.#context(firstId) as never);
       for (const name of Object.keys(code.timers)) {
@@ -218,7 +220,18 @@ export class SyncTask implements EngineTask {
     if (this.#state !== undefined) this.#state.stepped();
   }
 
+  /** The timers that were due have been told: what waited for that goes on. */
+  #told(): void {
+    const { timers } = this.#station.worker.runtime;
+    for (const input of this.#retries.splice(0)) timers.soon(() => this.retrying.resume(input));
+    this.behind.drain();
+  }
+
   #again(input: Waiting<SyncPort>): Ran {
+    if (!this.mayRun()) {
+      this.#retries.push(input);
+      return 'suspended';
+    }
     this.stopwatch.in(this.metrics);
     this.metrics.ended++;
     try {
