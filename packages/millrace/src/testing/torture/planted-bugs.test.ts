@@ -205,3 +205,18 @@ test('what is expected is compared first', async () => {
   );
   assert.match(text, /^as given: stream default\n +expected: \[ 2 \]\n +came: \[ 2, 4, /);
 });
+
+test('timers that set each other for ever', async () => {
+  const mistaken = bolt({
+    timers: { again: 'event' },
+    prepare: ({ timers: { again } }) => ({
+      execute: (_: number, time) => again.set(time + 1),
+      timer: { again: (time) => again.set(time + 1) },
+    }),
+  });
+  const { text } = await told(mistaken as never);
+  assert.match(
+    text,
+    /^as given: 100000 steps and no end, the last timer 'again' at \d+: does a timer set another for ever\?$/,
+  );
+});

@@ -58,6 +58,9 @@ export class Faults {
   }
 }
 
+/** More than a scenario by hand can ask for. At the end of the input event time is infinite: timers that go on never end. */
+const MOST_STEPS = 100_000;
+
 /** The probe whose bolt is running a step. */
 let running: Probe | undefined;
 
@@ -71,13 +74,14 @@ export function mayFail<A extends readonly unknown[], R>(run: (...given: A) => R
 
 export class Probe {
   readonly faults: Faults;
-  /** What a handler of the bolt's life (tick, watermark, flush) threw: the engine does not try those again. */
+  /** What a handler of the bolt's life (tick, watermark, flush) threw: the engine does not try those again. Or it has no end. */
   failure: unknown;
   readonly #keyOf: KeyFunction;
   #key: Key | undefined;
   /** Undefined while a handler runs that is not tried again. */
   #step: unknown;
   #what: () => string = () => '';
+  #steps = 0;
   /** Of an operator of ours that changes what is stored in place: it promises that it fails only where user code does. */
   #isOwned = false;
 
@@ -175,6 +179,12 @@ export class Probe {
   }
 
   #run(what: string, step: () => unknown): unknown {
+    if (++this.#steps > MOST_STEPS) {
+      this.failure ??= new Error(
+        `${MOST_STEPS} steps and no end, the last ${what}: does a timer set another for ever?`,
+      );
+      throw this.failure;
+    }
     this.#what = () => `${what}, key ${shown(this.#key)}`;
     this.#step = this.#key === undefined ? what : canonicalKey(this.#key);
     running = this;
