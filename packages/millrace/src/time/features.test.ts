@@ -207,3 +207,30 @@ test('windows by the clock or by count, and what is no feature, are refused when
   assert.throws(() => over(tumbling('1h'), undefined as never), { code: 'MR_OPTION', message: /an aggregate/ });
   assert.throws(() => features({ n: count() as never }), { code: 'MR_OPTION', message: /'n'/ });
 });
+
+test('each sinceLast forgets after its own time, and knows the event before up to then, whichever came first', async () => {
+  const t = topology('since', (b) => {
+    const payments = b.spout('payments', source);
+    const since = features<Payment, ReturnType<typeof both>>(both());
+    return { payments, out: b.bolt('features', payments.fields('card'), since) };
+  });
+  const at = (time: number) => [{ card: 'a', amount: time }, time] as const;
+  for (const watermark of [0, 150]) {
+    const run = testRun(t);
+    run.feed('payments', ...at(100));
+    await run.watermark(watermark);
+    for (const time of [200, 211, 312]) run.feed('payments', ...at(time));
+    await run.end();
+    assert.deepEqual(
+      run.read('out').map(({ short, long }) => [short, long]),
+      [
+        [undefined, undefined],
+        [undefined, 100],
+        [11, 11],
+        [undefined, undefined],
+      ],
+    );
+    assert.deepEqual(run.keys('features'), []);
+  }
+});
+const both = () => ({ short: sinceLast(11), long: sinceLast(100) });

@@ -115,17 +115,17 @@ class FeaturesTask<T extends object, F> {
   readonly code;
   readonly #task: Task<T, F>;
   readonly #panes: FeaturePanes<T>;
-  readonly #sinceLast: readonly string[];
-  /** How long (ms) the last event is remembered. */
-  readonly #forget: number;
+  readonly #sinceLast: readonly { readonly name: string; readonly forget: number }[];
+  /** How long (ms) the last event can matter: up to the longest time after which it is told, and no more. */
+  readonly #remember: number;
 
   constructor(task: Task<T, F>, definition: FeaturesOf<T>, order: 'event' | 'arrival') {
     this.#task = task;
     const all = Object.entries(definition);
     this.#panes = new FeaturePanes(all.flatMap(([name, one]) => (one.kind === 'over' ? [{ name, ...one }] : [])));
     const since = all.flatMap(([name, one]) => (one.kind === 'sinceLast' ? [{ name, forget: one.forget }] : []));
-    this.#sinceLast = since.map(({ name }) => name);
-    this.#forget = Math.max(0, ...since.map(({ forget }) => forget));
+    this.#sinceLast = since;
+    this.#remember = Math.max(0, ...since.map(({ forget }) => forget + 1));
     this.code = {
       execute: order === 'event' ? this.#wait.bind(this) : this.#onArrival.bind(this),
       timer: { turn: this.#turn.bind(this), gone: this.#gone.bind(this) },
@@ -178,19 +178,15 @@ class FeaturesTask<T extends object, F> {
       end: Number.NEGATIVE_INFINITY,
     };
     const add = this.#panes.look(kept.panes, event, time, result);
-    for (const name of this.#sinceLast) result[name] = this.#elapsed(kept.last, time);
+    for (const { name, forget } of this.#sinceLast) result[name] = elapsed(kept.last, time, forget);
     emit(result as WithFeatures<T, F>, time);
 
-    const end = Math.max(kept.end, this.#panes.end(time), time + this.#forget);
+    const end = Math.max(kept.end, this.#panes.end(time), time + this.#remember);
     if (before === undefined) timers.gone.set(end);
     state.kept.set(kept);
     add(Math.min(time, this.#task.watermark() + 1));
     kept.last = Math.max(kept.last, time);
     kept.end = end;
-  }
-
-  #elapsed(last: number, time: number): number | undefined {
-    return time >= last && time - last <= this.#forget ? time - last : undefined;
   }
 
   /** There is one such timer per key, set anew while its state still matters. */
@@ -201,4 +197,8 @@ class FeaturesTask<T extends object, F> {
     if (kept.end <= time) state.kept.clear();
     else timers.gone.set(kept.end);
   }
+}
+
+function elapsed(last: number, time: number, forget: number): number | undefined {
+  return time >= last && time - last <= forget ? time - last : undefined;
 }
