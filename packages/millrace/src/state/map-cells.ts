@@ -121,7 +121,9 @@ export class MapCells extends Cells {
     const slots = this.#slots();
     if (slots === undefined) return 0;
     const { lifetime } = this;
-    if (lifetime === undefined || !lifetime.expired(slots.oldest)) return slots.byName.size;
+    // What was written before event time began may live longer than what timers wrote just then: it says nothing of them.
+    const isKnown = slots.oldest !== Number.NEGATIVE_INFINITY;
+    if (lifetime === undefined || (isKnown && !lifetime.expired(slots.oldest))) return slots.byName.size;
     let size = 0;
     for (const slot of slots.byName.values()) if (!lifetime.expired(slot.written)) size++;
     return size;

@@ -348,4 +348,24 @@ export function lifetimesSuite(open: OpenStore): void {
     again.store.watermark = 1_100;
     again.step(5, () => assert.equal(again.state.one.get(), 0));
   });
+
+  test('names and size of a map agree where some of it was written before event time began, and some by the first timers', () => {
+    const { store, state, timers, step } = opened(open, {
+      state: states({ event: 100 }),
+      timers: { at: 'event' },
+    });
+    step('k', () => {
+      state.map.set('before', 1);
+      timers.at.set(40);
+      timers.at.set(140);
+    });
+    store.watermark = 150;
+    const seen: unknown[] = [];
+    while (store.fire('event', 150)) {
+      seen.push([...state.map.keys()], state.map.size);
+      state.map.set('after', 1);
+      store.commit();
+    }
+    assert.deepEqual(seen, [['before'], 1, ['before'], 1]);
+  });
 }

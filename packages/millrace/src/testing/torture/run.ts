@@ -87,5 +87,5 @@ async function take(stage: Stage, batch: readonly AnyStep[], { slot }: Run): Pro
     stage.feed(first[2], batch as never);
   } else if ('watermark' in first) stage.watermark(first.watermark);
   else await stage.pass(milliseconds(first.advance));
-  if (slot === undefined) await stage.quiet();
+  if (slot === undefined || stage.goesByClock) await stage.quiet();
 }

@@ -133,6 +133,12 @@ export class Stage {
     });
   }
 
+  /** What comes of its steps depends on when they are, so that none may wait. */
+  get goesByClock(): boolean {
+    const { code } = this.#options.bolt;
+    return code.kind === 'bolt' && Object.values(code.timers).includes('clock');
+  }
+
   /** Until the source may give something: downstream takes its values. `eager`: at the first moment. */
   async room(eager: boolean): Promise<void> {
     while (this.#sourceGate.closed) {
@@ -149,9 +155,10 @@ export class Stage {
     this.#passing = false;
   }
 
-  /** Until nothing is under way. */
+  /** Until nothing is under way, and no timer is due by the clock. */
   async quiet(): Promise<void> {
     const { runtime } = this.#options;
+    if (this.goesByClock) await runtime.settle();
     for (let left = MOST_TURNS; this.#isBusy && this.failure === undefined; left--) {
       if (left === 0) throw new Error('the bolt does not come to rest');
       this.#takeOne();
