@@ -61,9 +61,9 @@ export function sliding(size: Duration, slide: Duration, options: AlignOptions =
 }
 
 /**
- * A window for as long as values of a key keep coming: it starts with the first and ends `gap` after the last. As in
- * Flink, a value that comes exactly `gap` after the last one is still in it. A value that is nearer than that to two
- * sessions makes them one. The gap may be a function of the value.
+ * A window for as long as values of a key keep coming: it starts with the first and ends `gap` after the last. A value
+ * that comes exactly `gap` after the last one begins another. (In Flink it joins the session, unless that has closed
+ * already.) A value that is nearer than that to two sessions makes them one. The gap may be a function of the value.
  */
 export function session<T>(gap: Duration | ((value: T) => Duration), options: ByOption = {}): SessionWindows<T> {
   const by = timeOf('session', options);

@@ -112,13 +112,13 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     else this.#found(this.#window(start, end, this.#columns.create()), at, 0, start, end);
   }
 
-  /** A session takes in those that it touches: Flink's rule, for which the end belongs to both. */
+  /** A session takes in those that it overlaps; the end of one does not belong to it. */
   #placeInSession(kept: SeparateWindows | undefined, from: number, to: number, watermark: number): number {
     const windows = kept?.windows ?? [];
     let after = windows.length;
-    while (after > 0 && windows[after - 1]!.start > to) after--;
+    while (after > 0 && windows[after - 1]!.start >= to) after--;
     let first = after;
-    while (first > 0 && windows[first - 1]!.end >= from) first--;
+    while (first > 0 && windows[first - 1]!.end > from) first--;
     let start = from;
     let end = to;
     for (let i = first; i < after; i++) {

@@ -56,7 +56,7 @@ export class WindowModel {
     for (const window of open) {
       window.values.push(value);
       window.fresh.push(value);
-      if (this.#kind.kind === 'session') this.#windows = this.#windows.filter((other) => !touch(window, other));
+      if (this.#kind.kind === 'session') this.#windows = this.#windows.filter((other) => !overlap(window, other));
       if (!this.#windows.includes(window)) this.#windows.push(window);
       window.over = this.#moment(window.end) <= watermark;
       if (window.over) this.#show(window, 'late');
@@ -101,7 +101,7 @@ export class WindowModel {
 
   #session({ time, gap: own }: ModelValue, gap = own): Window[] {
     const merged: Window = { start: time, end: time + gap, values: [], fresh: [], over: false };
-    for (const window of this.#windows.filter((other) => touch(merged, other))) {
+    for (const window of this.#windows.filter((other) => overlap(merged, other))) {
       merged.start = Math.min(merged.start, window.start);
       merged.end = Math.max(merged.end, window.end);
       merged.values.push(...window.values);
@@ -119,7 +119,6 @@ export class WindowModel {
   }
 }
 
-/** The end of a session belongs to both. */
-function touch(a: Window, b: Window): boolean {
-  return a !== b && a.start <= b.end && b.start <= a.end;
+function overlap(a: Window, b: Window): boolean {
+  return a !== b && a.start < b.end && b.start < a.end;
 }

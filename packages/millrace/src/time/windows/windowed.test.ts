@@ -99,23 +99,23 @@ test('within the allowed lateness a window comes again for each late value; afte
   assert.match(run.ledger()[0]!.detail, /with 5 ms of lateness allowed/);
 });
 
-test('a value exactly the gap after the last one is still in the session, and one that bridges two makes them one', async () => {
+test('a value exactly the gap after the last one begins another session, and one that bridges two makes them one', async () => {
   const run = testRun(valuesIn(session(10)));
   for (const [value, time] of [
     [1, 0],
-    [2, 10],
-    [3, 30],
-    [4, 20],
+    [2, 9],
+    [3, 27],
+    [4, 18],
   ] as const) {
     run.feed('raw', at('a', value), time);
-    run.feed('raw', at('b', value), time === 20 ? 50 : time);
+    run.feed('raw', at('b', value), time === 18 ? 37 : time);
   }
   await run.watermark(Number.POSITIVE_INFINITY);
   assert.deepEqual(run.read('timed').sort(), [
-    '19 b 0–20 on time: 1 2',
-    '39 a 0–40 on time: 1 2 4 3',
-    '39 b 30–40 on time: 3',
-    '59 b 50–60 on time: 4',
+    '18 b 0–19 on time: 1 2',
+    '36 a 0–37 on time: 1 2 4 3',
+    '36 b 27–37 on time: 3',
+    '46 b 37–47 on time: 4',
   ]);
 });
 
