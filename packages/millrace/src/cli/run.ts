@@ -69,6 +69,8 @@ export interface RunOptions {
   readonly quiet?: boolean;
   /** Notices as one JSON object per line. */
   readonly json?: boolean;
+  /** Called once, when the topology runs: to ask it for metrics, explanations and state, or to stop it. */
+  readonly started?: (running: Running) => void;
 }
 
 /**
@@ -164,6 +166,7 @@ async function runWithin(
     const engine = { runtime, ledger: files.ledger, resources, guarantee, freeze: false, encodeEdges: false, log };
     const running = await startTopology(built, engine);
     onStart(running);
+    around.started?.(running);
     void readerGone.then(() => {
       notices.say('stopping', {}, 'stopping: nobody reads the output any more');
       return running.stop();
