@@ -47,6 +47,8 @@ export class SyncTask implements EngineTask {
   #rejected: RejectedValue[] | undefined;
   /** How far event time has come for the bolt: its inputs may have come further while it is busy. */
   #watermark = -Infinity;
+  /** Surely nothing waits, is retried or is being told: an input need not look any further. False says nothing. */
+  unhindered = true;
   /** A watermark is being worked on. */
   #moving = false;
   /** The last watermark that is a time. */
@@ -95,7 +97,10 @@ export class SyncTask implements EngineTask {
     );
     this.#ticker = Ticker.for(station, this.#code, (time) => {
       if (this.behind.length === 0 && this.mayMove()) this.tick(time);
-      else this.behind.pushTick(time);
+      else {
+        this.unhindered = false;
+        this.behind.pushTick(time);
+      }
     });
   }
 
@@ -169,11 +174,15 @@ export class SyncTask implements EngineTask {
 
   #timeMoved(watermark: number, idle: boolean): void {
     if (this.behind.length === 0 && this.mayMove()) this.move(watermark, idle);
-    else this.behind.pushWatermark(watermark, idle);
+    else {
+      this.unhindered = false;
+      this.behind.pushWatermark(watermark, idle);
+    }
   }
 
   move(watermark: number, idle: boolean): void {
     this.#moving = true;
+    this.unhindered = false;
     const grown = watermark > this.#watermark;
     this.#watermark = watermark;
     const then = () => this.#moved(watermark, idle, grown);
@@ -202,22 +211,39 @@ export class SyncTask implements EngineTask {
     return this.#lastTime + 1;
   }
 
-  /** One input, as the first try. The hot path. */
+  /** One input, where something may be in its way. */
+  receive(port: SyncPort, value: unknown, time: number, key: Key | undefined): void {
+    if (!this.isFree) return this.behind.push(port, value, time, key);
+    this.unhindered = this.retrying.waiting === 0;
+    this.run(port, value, time, key);
+  }
+
   run(port: SyncPort, value: unknown, time: number, key: Key | undefined): void {
     if (this.retrying.waiting > 0 && this.retrying.holdsBack(port, value, time, key)) return;
+    this.runNow(port, value, time, key);
+  }
+
+  /** One input, as the first try. The hot path. */
+  runNow(port: SyncPort, value: unknown, time: number, key: Key | undefined): void {
     this.stopwatch.in(this.metrics);
     this.metrics.ended++;
     try {
       this.#execute(port.execute, value, time, key);
     } catch (thrown) {
       this.#undo();
+      this.unhindered = false;
       this.retrying.failed(this.retrying.begin(port, value, time, key), thrown);
       return;
     }
     this.metrics.acked++;
     this.#commit();
     if (this.#rejected !== undefined) this.#loseRejected({ port, value, time });
-    if (this.#state !== undefined) this.#state.stepped();
+    if (this.#state !== undefined) this.#stepped(this.#state);
+  }
+
+  #stepped(state: TimedState): void {
+    state.stepped();
+    if (state.telling) this.unhindered = false;
   }
 
   /** The timers that were due have been told: what waited for that goes on. */
@@ -244,7 +270,7 @@ export class SyncTask implements EngineTask {
     this.metrics.acked++;
     this.#commit();
     if (this.#rejected !== undefined) this.#loseRejected(input);
-    if (this.#state !== undefined) this.#state.stepped();
+    if (this.#state !== undefined) this.#stepped(this.#state);
     return 'done';
   }
 
@@ -301,7 +327,7 @@ export class SyncTask implements EngineTask {
     }
     this.#commit();
     if (this.#rejected !== undefined) this.#loseRejected(undefined);
-    this.#state!.stepped();
+    this.#stepped(this.#state!);
   }
 
   #reject(rejected: RejectedValue): void {
@@ -339,7 +365,7 @@ export class SyncTask implements EngineTask {
         this.#alone = false;
         this.#commit();
         if (this.#rejected !== undefined) this.#loseRejected(undefined);
-        this.#state?.stepped();
+        if (this.#state !== undefined) this.#stepped(this.#state);
       } catch (thrown) {
         this.#alone = false;
         this.#undo();
@@ -381,8 +407,8 @@ class SyncPort implements Port {
   }
 
   receive(value: unknown, time: number, key: Key | undefined): void {
-    if (this.#task.isFree) this.#task.run(this, value, time, key);
-    else this.#task.behind.push(this, value, time, key);
+    if (this.#task.unhindered) this.#task.runNow(this, value, time, key);
+    else this.#task.receive(this, value, time, key);
   }
 }
 
