@@ -35,7 +35,9 @@ interface Event {
 }
 /** Each key has an event a second, of event time. */
 const events: readonly Event[] = Array.from({ length: KEYS }, (_, n) => ({ key: `key-${n}`, value: (n * 37) % 100 }));
-const timeOf = (n: number): number => n;
+const steady = (n: number): number => n;
+/** After ten events of each key, twenty seconds without any. */
+const inBursts = (n: number): number => n + 20_000 * Math.floor(n / (10 * KEYS));
 
 function bareLoop(): number {
   const sums = new Map<string, { minute: number; n: number; sum: number }>();
@@ -43,7 +45,7 @@ function bareLoop(): number {
   const started = performance.now();
   for (let n = 0; n < EVENTS; n++) {
     const { key, value } = events[n % KEYS]!;
-    const minute = Math.floor(timeOf(n) / 60_000);
+    const minute = Math.floor(steady(n) / 60_000);
     const kept = sums.get(key);
     if (kept !== undefined && kept.minute === minute) {
       kept.n++;
@@ -60,7 +62,7 @@ function bareLoop(): number {
 type Under = Bolt<(value: Event, time: number, key: string) => void, Stream<unknown>>;
 
 /** Milliseconds for all events, and how many results came out. */
-async function through(under: Under): Promise<{ readonly ms: number; readonly results: number }> {
+async function through(under: Under, timeOf = steady): Promise<{ readonly ms: number; readonly results: number }> {
   let results = 0;
   let ended = () => {};
   const generator = logSpout({
@@ -138,7 +140,7 @@ async function run(): Promise<readonly Row[]> {
     const bare = bareLoop();
     if (round > 0) note('bare', bare);
     for (const [name, make] of CASES) {
-      const measured = await through(make());
+      const measured = await through(make(), name.startsWith('session') ? inBursts : steady);
       results[name] = measured.results;
       if (round > 0) note(name, measured.ms);
     }
