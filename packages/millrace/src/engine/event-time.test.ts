@@ -454,3 +454,27 @@ test('a tick overtakes neither an input that is retried nor the timers of a wate
   await run.advance('100ms');
   assert.deepEqual(run.read('out'), ['1', 'timer 1', 'tick 200', '2', 'tick 300']);
 });
+
+test('a record that comes back from the ledger to its spout is asked for its time anew', async () => {
+  let isFixed = false;
+  const out: string[] = [];
+  const numbers = new ArraySource(type<number>(), { a: [13, 20] }, true);
+  const from = (n: number) => {
+    if (n === 13 && !isFixed) throw new Error('unlucky');
+    return 10 * n;
+  };
+  const t = topology('t', (b) => {
+    const input = b.spout('in', numbers.spout, { time: { from } });
+    const writing = bolt({ prepare: () => ({ execute: (n: number, time: number) => void out.push(`${n}@${time}`) }) });
+    b.bolt('out', input.shuffle(), writing);
+  });
+  const { runtime, running, ledger } = await startVirtual(t);
+  await runtime.settle();
+  const [entry] = ledger.list();
+  assert.equal(entry?.cause, 'time');
+  const again = () => runtime.until(runtime.within(() => running.replay('in', undefined, 13, entry!.time)));
+  await assert.rejects(again(), /lost again at 'in'.*unlucky/);
+  isFixed = true;
+  await again();
+  assert.deepEqual(out, ['20@200', '13@130']);
+});

@@ -1,6 +1,7 @@
 /** Starts a topology on this worker and follows it to its end: active, draining, and completed, stopped, killed or failed. */
-import type { MillraceError } from '../errors.ts';
+import { MillraceError } from '../errors.ts';
 import type { KeyContent } from '../state/keyed-store.ts';
+import { Timestamps } from '../time/timestamps.ts';
 import type { Key } from '../topology/key.ts';
 import type { Built } from '../topology/topology.ts';
 import { assemble, edgeTo, findSplits } from './assemble.ts';
@@ -139,14 +140,24 @@ class RunningTopology implements Running {
     if (station === undefined) throw new TypeError(`there is no component '${component}'`);
     if (this.#worker.dead) throw new TypeError(`'${this.name}' is ${this.#state}: nothing can be replayed`);
     const output = station.component.kind === 'spout' ? station.spouts[0]!.outputs[0]! : this.#entrance(station, input);
+    const at = station.component.kind === 'spout' ? this.#timeOf(station, value, time) : time;
     await new Promise<void>((resolve, reject) => {
       const root = new ReplayRoot(this.#worker.stopwatch.now, (failed, cause) => (failed ? reject(cause) : resolve()));
       this.#worker.stepAlone(root, () => {
-        output.add(value, time);
+        output.add(value, at);
         output.deliver();
       });
       root.release();
     });
+  }
+
+  /** A record that comes back to its spout is asked for its time anew: that may be what was wrong with it. */
+  #timeOf({ id, component, timed }: Station, value: unknown, given: number): number {
+    const timestamps = Timestamps.for(component.settings.time!, timed, this.#worker.runtime.clock);
+    if (timestamps === undefined) return given;
+    const time = timestamps.of(value, given);
+    if (Number.isNaN(time)) throw new MillraceError('MR_LOST_AGAIN', [id, timestamps.refusal]);
+    return time;
   }
 
   /** An output in front of one input of a component. */
