@@ -22,6 +22,8 @@ type PartitionResponse = Response['responses'][number]['partitions'][number] & {
 
 /** Most bytes of records in one response, whatever a client asks for. */
 const MOST_BYTES = 64 * 1024 * 1024;
+/** Of all responses that are not written yet: beyond it each gets no more than it must, so that slow readers stay small. */
+const MOST_IN_ALL = 256 * 1024 * 1024;
 const READ_COMMITTED = 1;
 const NONE: readonly Uint8Array[] = [];
 
@@ -82,14 +84,14 @@ function mostOf({ maxBytes }: Request): number {
 }
 
 /** Nobody waits for more than will be given. */
-function leastOf(request: Request): number {
-  return Math.min(request.minBytes, mostOf(request));
+function leastOf(request: Request, most = mostOf(request)): number {
+  return Math.min(request.minBytes, Math.max(most, 1));
 }
 
 /** Notes in `lent` the buffers that the round looks into. */
 function readAll({ partitions }: FetchSession, request: Request, lent: Buffer[], call: Call): Round {
   const round: Round = { found: new Map(), bytes: 0, enough: partitions.size === 0 };
-  const most = mostOf(request);
+  const most = Math.min(mostOf(request), Math.max(0, MOST_IN_ALL - call.broker.readBuffers.lent));
   const committedOnly = request.isolationLevel === READ_COMMITTED;
   const allocate = (bytes: number) => {
     const buffer = call.broker.readBuffers.take(bytes);
@@ -104,7 +106,7 @@ function readAll({ partitions }: FetchSession, request: Request, lent: Buffer[],
     if (response.errorCode !== 0) round.enough = true;
     round.bytes += response.size;
   }
-  if (round.bytes >= leastOf(request)) round.enough = true;
+  if (round.bytes >= leastOf(request, most)) round.enough = true;
   return round;
 }
 

@@ -62,8 +62,9 @@ async function readAll(client: TestClient, first: number): Promise<number> {
   return seen;
 }
 
-test('a slow client gets the bytes that it asked for, whatever others read meanwhile or leave behind', async (t) => {
-  const { broker, client: quick } = await startBroker(t);
+/** A megabyte and more in each partition. */
+async function filled(t: TestContext) {
+  const { broker, client } = await startBroker(t);
   await broker.log.createTopic('t', { partitions: PARTITIONS });
   const producer = broker.log.producer();
   const sends: Promise<unknown>[] = [];
@@ -73,7 +74,12 @@ test('a slow client gets the bytes that it asked for, whatever others read meanw
     }
   }
   await Promise.all(sends);
-  const slow = await Promise.all([0, 1, 2].map(() => slowClient(t, broker.port)));
+  return { port: broker.port, quick: client };
+}
+
+test('a slow client gets the bytes that it asked for, whatever others read meanwhile or leave behind', async (t) => {
+  const { port, quick } = await filled(t);
+  const slow = await Promise.all([0, 1, 2].map(() => slowClient(t, port)));
   const pending = slow.map(({ client }, n) => readAll(client, n));
   const left = assert.rejects(pending[2]!, /closed/);
   const all = await readAll(quick, 5);
@@ -84,4 +90,19 @@ test('a slow client gets the bytes that it asked for, whatever others read meanw
   for (let n = 0; n < 5; n++) assert.equal(await readAll(quick, n), all);
   for (const { release } of slow.slice(0, 2)) release();
   assert.deepEqual(await Promise.all(pending.slice(0, 2)), [all, all]);
+});
+
+test('many slow clients do not fill the memory: together they hold 256 MiB, and others get less meanwhile', async (t) => {
+  const { port, quick } = await filled(t);
+  const all = await readAll(quick, 0);
+  const slow = await Promise.all(Array.from({ length: 24 }, () => slowClient(t, port)));
+  const pending = slow.map(({ client }) => readAll(client, 0));
+  let got = all;
+  for (let tries = 0; got === all && tries < 50; tries++) got = await readAll(quick, 0);
+  assert.ok(got > 0 && got < all, `${got} of ${all} records`);
+  for (const { release } of slow) release();
+  const sizes = await Promise.all(pending);
+  assert.ok(sizes.every((size) => size > 0));
+  assert.ok(sizes.filter((size) => size === all).length >= 20);
+  while (got !== all) got = await readAll(quick, 0);
 });
