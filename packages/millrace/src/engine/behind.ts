@@ -66,8 +66,9 @@ export class Behind<P> {
     this.#queue.push({ kind: 'input', port, value, time, key, anchor });
   }
 
-  /** Of watermarks right behind each other only the last counts. */
-  pushWatermark(watermark: number, idle: boolean): void {
+  /** At once where nothing is in its way. Of watermarks that wait right behind each other only the last counts. */
+  advance(watermark: number, idle: boolean): void {
+    if (this.#isFree()) return this.#task.move(watermark, idle);
     if (this.#last?.kind === 'watermark') {
       this.#last.watermark = watermark;
       this.#last.idle = idle;
@@ -78,13 +79,18 @@ export class Behind<P> {
   }
 
   /** As of watermarks: a task that falls behind ticks once. */
-  pushTick(time: number): void {
+  tick(time: number): void {
+    if (this.#isFree()) return this.#task.tick!(time);
     if (this.#last?.kind === 'tick') {
       this.#last.time = time;
       return;
     }
     this.#last = { kind: 'tick', time };
     this.#queue.push(this.#last);
+  }
+
+  #isFree(): boolean {
+    return this.length === 0 && this.#task.mayMove();
   }
 
   /** From outside of any step. */

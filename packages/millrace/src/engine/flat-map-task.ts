@@ -48,10 +48,7 @@ export class FlatMapTask implements EngineTask {
   readonly #each: Each;
   readonly #retrying: Retrying<FlatMapPort>;
   readonly #behind: Behind<FlatMapPort>;
-  readonly eventTime = new TimeMerge((watermark, idle) => {
-    if (this.mayMove() && this.#behind.length === 0) this.move(watermark, idle);
-    else this.#behind.pushWatermark(watermark, idle);
-  });
+  readonly eventTime = new TimeMerge((watermark, idle) => this.#behind.advance(watermark, idle));
   #suspended = false;
   /** Given on last. */
   #watermark = -Infinity;

@@ -36,7 +36,7 @@ export class SyncTask implements EngineTask {
   readonly outputs: readonly Output[];
   readonly metrics: Metrics;
   readonly stopwatch: Stopwatch;
-  readonly eventTime = new TimeMerge((watermark, idle) => this.#timeMoved(watermark, idle));
+  readonly eventTime = new TimeMerge((watermark, idle) => this.behind.advance(watermark, idle));
   readonly #station: Station;
   readonly #index: number;
   #executing = false;
@@ -95,13 +95,7 @@ export class SyncTask implements EngineTask {
       (input) => this.#again(input),
       () => this.behind.drain(),
     );
-    this.#ticker = Ticker.for(station, this.#code, (time) => {
-      if (this.behind.length === 0 && this.mayMove()) this.tick(time);
-      else {
-        this.unhindered = false;
-        this.behind.pushTick(time);
-      }
-    });
+    this.#ticker = Ticker.for(station, this.#code, (time) => this.behind.tick(time));
   }
 
   /** What `prepare` is given. */
@@ -172,14 +166,6 @@ export class SyncTask implements EngineTask {
     return this.mayRun() && this.retrying.waiting === 0;
   }
 
-  #timeMoved(watermark: number, idle: boolean): void {
-    if (this.behind.length === 0 && this.mayMove()) this.move(watermark, idle);
-    else {
-      this.unhindered = false;
-      this.behind.pushWatermark(watermark, idle);
-    }
-  }
-
   move(watermark: number, idle: boolean): void {
     this.#moving = true;
     this.unhindered = false;
@@ -227,6 +213,7 @@ export class SyncTask implements EngineTask {
   runNow(port: SyncPort, value: unknown, time: number, key: Key | undefined): void {
     this.stopwatch.in(this.metrics);
     this.metrics.ended++;
+    if (this.#state !== undefined) this.#state.keyed.enter(key);
     try {
       this.#execute(port.execute, value, time, key);
     } catch (thrown) {
@@ -236,14 +223,7 @@ export class SyncTask implements EngineTask {
       return;
     }
     this.metrics.acked++;
-    this.#commit();
-    if (this.#rejected !== undefined) this.#loseRejected({ port, value, time });
-    if (this.#state !== undefined) this.#stepped(this.#state);
-  }
-
-  #stepped(state: TimedState): void {
-    state.stepped();
-    if (state.telling) this.unhindered = false;
+    this.#commit(port, value);
   }
 
   /** The timers that were due have been told: what waited for that goes on. */
@@ -260,6 +240,7 @@ export class SyncTask implements EngineTask {
     }
     this.stopwatch.in(this.metrics);
     this.metrics.ended++;
+    this.#state?.keyed.enter(input.key);
     try {
       this.#execute(input.port.execute, input.value, input.time, input.key);
     } catch (thrown) {
@@ -268,19 +249,30 @@ export class SyncTask implements EngineTask {
       return 'failed';
     }
     this.metrics.acked++;
-    this.#commit();
-    if (this.#rejected !== undefined) this.#loseRejected(input);
-    if (this.#state !== undefined) this.#stepped(this.#state);
+    this.#commit(input.port, input.value);
     return 'done';
   }
 
-  /** Runs user code. What it asks for is collected, until `#commit` or `#undo`. */
+  /** Runs user code, in the step that the state has begun. What it asks for is collected, until `#commit` or `#undo`. */
   #execute(execute: Execute, value: unknown, time: number, key: Key | undefined): void {
     this.#time = time;
     this.#executing = true;
-    if (this.#state !== undefined) this.#state.keyed.enter(key);
     const result = execute(value, time, key);
     if (result !== undefined) this.#refusePromise(result);
+  }
+
+  /** A step without an input. */
+  #executeAlone(run: () => unknown, time: number): void {
+    this.#alone = true;
+    try {
+      this.#execute(run, undefined, time, undefined);
+    } catch (thrown) {
+      this.#undo();
+      throw thrown;
+    } finally {
+      this.#alone = false;
+    }
+    this.#commit(undefined, undefined);
   }
 
   #refusePromise(result: unknown): void {
@@ -289,7 +281,8 @@ export class SyncTask implements EngineTask {
     throw new MillraceError('MR_EXECUTE_PROMISE', [this.#station.id]);
   }
 
-  #commit(): void {
+  /** The step has ended well; of a step with an input, that input. */
+  #commit(port: SyncPort | undefined, value: unknown): void {
     this.#executing = false;
     if (this.#state !== undefined) this.#state.keyed.commit();
     const { outputs } = this;
@@ -297,6 +290,10 @@ export class SyncTask implements EngineTask {
       const output = outputs[i]!;
       if (output.count > 0) output.deliver();
     }
+    if (this.#rejected !== undefined) this.#loseRejected(this.#rejected, port, value);
+    if (this.#state === undefined) return;
+    this.#state.stepped();
+    if (this.#state.telling) this.unhindered = false;
   }
 
   #undo(): void {
@@ -313,21 +310,7 @@ export class SyncTask implements EngineTask {
   /** The handler of a timer, as the step that the state has begun for its key. */
   #tell({ name, time, key }: Fired): void {
     this.stopwatch.in(this.metrics);
-    this.#time = time;
-    this.#executing = true;
-    this.#alone = true;
-    try {
-      const result: unknown = this.#code.timer![name]!(time, key);
-      if (result !== undefined) this.#refusePromise(result);
-    } catch (thrown) {
-      this.#undo();
-      throw thrown;
-    } finally {
-      this.#alone = false;
-    }
-    this.#commit();
-    if (this.#rejected !== undefined) this.#loseRejected(undefined);
-    this.#stepped(this.#state!);
+    this.#executeAlone(() => this.#code.timer![name]!(time, key), time);
   }
 
   #reject(rejected: RejectedValue): void {
@@ -337,15 +320,12 @@ export class SyncTask implements EngineTask {
     this.#rejected.push(rejected);
   }
 
-  /** `input`: the one that the step was about, if it was about one. */
-  #loseRejected(input: { readonly port: SyncPort; readonly value: unknown; readonly time: number } | undefined): void {
+  #loseRejected(rejected: readonly RejectedValue[], port: SyncPort | undefined, value: unknown): void {
     const { worker } = this.#station;
-    const { metrics } = this;
-    const rejected = this.#rejected!;
     this.#rejected = undefined;
-    for (const { detail, cause, of } of rejected) {
-      const { value, time } = of ?? input!;
-      worker.lose({ metrics, input: input?.port.input, cause, detail, value, time }, worker.anchor);
+    for (const { detail, cause, of: lost = { value, time: this.#time } } of rejected) {
+      const place = { metrics: this.metrics, input: port?.input };
+      worker.lose({ ...place, cause, detail, value: lost.value, time: lost.time }, worker.anchor);
     }
   }
 
@@ -359,16 +339,10 @@ export class SyncTask implements EngineTask {
     if (isGlobal && this.#index > 0 && this.#state !== undefined) return;
     worker.stepAlone(undefined, () => {
       this.stopwatch.in(this.metrics);
-      this.#alone = true;
+      this.#state?.keyed.enter(isGlobal ? [] : undefined);
       try {
-        this.#execute(run, undefined, time, isGlobal ? [] : undefined);
-        this.#alone = false;
-        this.#commit();
-        if (this.#rejected !== undefined) this.#loseRejected(undefined);
-        if (this.#state !== undefined) this.#stepped(this.#state);
+        this.#executeAlone(run, time);
       } catch (thrown) {
-        this.#alone = false;
-        this.#undo();
         this.metrics.errors++;
         const error = this.#station.userError(this.#index, thrown, '(tick, flush or watermark)');
         if (!this.#station.stops(error)) worker.options.log(component.id, error.message);
