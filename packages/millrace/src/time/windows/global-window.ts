@@ -3,9 +3,10 @@
  * the input. A result spans the times of its values: `start` is the earliest, `end` − 1 the latest.
  */
 import type { Key } from '../../topology/key.ts';
+import { Appointments } from './appointments.ts';
 import type { Accumulators, Columns } from './columns.ts';
 import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask } from './operator.ts';
-import { END_OF_INPUT, NEVER, nextMoment, resultOf } from './operator.ts';
+import { END_OF_INPUT, NEVER, resultOf } from './operator.ts';
 
 /** What is kept of a key. */
 export interface GlobalWindow {
@@ -28,11 +29,13 @@ export class GlobalOperator<T> implements WindowOperator<T> {
   readonly #task: WindowTask<T, GlobalWindow>;
   readonly #rules: FiringRules;
   readonly #columns: Columns<T>;
+  readonly #appointments: Appointments;
 
   constructor(task: WindowTask<T, GlobalWindow>) {
     this.#task = task;
     this.#rules = task.rules;
     this.#columns = task.columns;
+    this.#appointments = new Appointments(task);
   }
 
   execute(value: T, time: number, _key: Key): void {
@@ -50,14 +53,7 @@ export class GlobalOperator<T> implements WindowOperator<T> {
     kept.earliest = Math.min(kept.earliest, time);
     kept.latest = Math.max(kept.latest, time);
     kept.news = true;
-    if (this.#rules.early !== undefined) this.#scheduleEarly(kept, this.#rules.early);
-  }
-
-  #scheduleEarly(kept: GlobalWindow, every: number): void {
-    const at = nextMoment(this.#task.now(), every);
-    if (kept.early === at) return;
-    this.#task.timers.early.set(at);
-    kept.early = at;
+    this.#appointments.scheduleEarly(kept);
   }
 
   #early(key: Key): void {

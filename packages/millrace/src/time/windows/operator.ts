@@ -74,8 +74,3 @@ export const NEVER = Number.POSITIVE_INFINITY;
 
 /** An event timer at this time is told when the input has ended: event time goes to infinity then. */
 export const END_OF_INPUT = Number.MAX_VALUE;
-
-/** The next multiple of `every` by the clock: early results of all keys come at the same moments. */
-export function nextMoment(now: number, every: number): number {
-  return (Math.floor(now / every) + 1) * every;
-}

@@ -7,10 +7,12 @@
  * that grows leaves its timer where it is, and when that is told it is set again.
  */
 import type { Key } from '../../topology/key.ts';
+import type { Appointed } from './appointments.ts';
+import { Appointments } from './appointments.ts';
 import type { Accumulators, Columns } from './columns.ts';
 import type { Grid } from './grid.ts';
 import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask } from './operator.ts';
-import { END_OF_INPUT, NEVER, nextMoment, resultOf } from './operator.ts';
+import { END_OF_INPUT, NEVER, resultOf } from './operator.ts';
 
 interface Window {
   start: number;
@@ -23,12 +25,9 @@ interface Window {
 }
 
 /** What is kept of a key. */
-export interface SeparateWindows {
+export interface SeparateWindows extends Appointed {
   /** In order of their start, which is that of their end. */
   readonly windows: Window[];
-  /** When the timers are set to. */
-  due: number;
-  early: number | undefined;
 }
 
 /** Windows of a grid, or sessions with a gap. */
@@ -57,6 +56,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
   readonly #task: WindowTask<T, SeparateWindows>;
   readonly #rules: FiringRules;
   readonly #columns: Columns<T>;
+  readonly #appointments: Appointments;
   readonly #placement: Placement<T>;
   readonly #targets: Target[] = [];
   #targetCount = 0;
@@ -65,6 +65,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     this.#task = task;
     this.#rules = task.rules;
     this.#columns = task.columns;
+    this.#appointments = new Appointments(task);
     this.#placement = placement;
   }
 
@@ -83,14 +84,6 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     else this.#add(kept, watermark);
   }
 
-  /** The moment at which a window is over. By the clock it is the end itself: until then values may come. */
-  #moment(end: number): number {
-    return this.#rules.byClock ? end : end - 1;
-  }
-  /** Until when a window takes late values. */
-  #expiry(end: number): number {
-    return this.#moment(end) + this.#rules.lateness;
-  }
   #isLate(end: number, watermark: number): boolean {
     return end - 1 + this.#rules.lateness <= watermark;
   }
@@ -176,27 +169,12 @@ export class SeparateOperator<T> implements WindowOperator<T> {
       window.start = start;
       window.end = end;
       window.news = true;
-      window.over = this.#moment(end) <= watermark;
+      window.over = this.#appointments.moment(end) <= watermark;
       if (!window.over) isEarly = true;
-      due = Math.min(due, this.#moment(end));
+      due = Math.min(due, this.#appointments.moment(end));
     }
-    this.#schedule(kept, due);
-    if (isEarly && this.#rules.early !== undefined) this.#scheduleEarly(kept, this.#rules.early);
-  }
-
-  #schedule(kept: SeparateWindows, due: number): void {
-    if (due >= kept.due) return;
-    const { timers } = this.#task;
-    if (kept.due !== NEVER) timers.due.clear(kept.due);
-    timers.due.set(due);
-    kept.due = due;
-  }
-
-  #scheduleEarly(kept: SeparateWindows, every: number): void {
-    const at = nextMoment(this.#task.now(), every);
-    if (kept.early === at) return;
-    this.#task.timers.early.set(at);
-    kept.early = at;
+    this.#appointments.schedule(kept, due);
+    if (isEarly) this.#appointments.scheduleEarly(kept);
   }
 
   #due(time: number, key: Key): void {
@@ -215,12 +193,12 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     for (const window of kept.windows) next = Math.min(next, Math.max(this.#attention(window), time + 1));
     this.#task.kept.set(kept);
     kept.due = NEVER;
-    this.#schedule(kept, next);
+    this.#appointments.schedule(kept, next);
   }
 
   /** When a window is to be looked at. */
   #attention({ end, over, news }: Window): number {
-    return over && !news ? this.#expiry(end) : this.#moment(end);
+    return over && !news ? this.#appointments.expiry(end) : this.#appointments.moment(end);
   }
 
   /** Shows the windows whose moment this is. One of an earlier moment has had its chance, and was given up. */
@@ -230,7 +208,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     if (kept === undefined) return;
     const results: WindowResult[] = [];
     for (const window of kept.windows) {
-      if (this.#moment(window.end) !== time) continue;
+      if (this.#appointments.moment(window.end) !== time) continue;
       if (window.over ? window.news : window.news || !this.#rules.discarding) {
         results.push(this.#result(key, window, window.over ? 'late' : 'on time'));
       }
@@ -240,7 +218,7 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     state.set(kept);
     if (kept.due <= time) kept.due = NEVER;
     for (const [i, window] of kept.windows.entries()) {
-      if (this.#moment(window.end) > time) continue;
+      if (this.#appointments.moment(window.end) > time) continue;
       window.over = true;
       this.#shown(window, none[i]);
     }
@@ -251,19 +229,17 @@ export class SeparateOperator<T> implements WindowOperator<T> {
     const { windows } = kept;
     let gone = 0;
     let next = NEVER;
-    while (gone < windows.length && windows[gone]!.over && this.#expiry(windows[gone]!.end) <= horizon) gone++;
+    while (gone < windows.length && windows[gone]!.over && this.#appointments.expiry(windows[gone]!.end) <= horizon)
+      gone++;
     windows.splice(0, gone);
     if (windows.length === 0) return this.#clear(kept);
     for (const window of windows) next = Math.min(next, this.#attention(window));
-    this.#schedule(kept, next);
+    this.#appointments.schedule(kept, next);
   }
 
   #clear(kept: SeparateWindows): void {
-    const { kept: state, timers } = this.#task;
-    if (kept.due !== NEVER) timers.due.clear(kept.due);
-    if (kept.early !== undefined) timers.early.clear(kept.early);
-    if (this.#rules.byClock) timers.end.clear(END_OF_INPUT);
-    state.clear();
+    this.#appointments.clear(kept);
+    this.#task.kept.clear();
   }
 
   #early(key: Key): void {

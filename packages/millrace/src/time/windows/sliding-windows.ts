@@ -6,10 +6,12 @@
  * the end of their allowed lateness. Each window is a step of its own, which sets the timer for the next.
  */
 import type { Key } from '../../topology/key.ts';
+import type { Appointed } from './appointments.ts';
+import { Appointments } from './appointments.ts';
 import type { Accumulators, Columns } from './columns.ts';
 import type { Grid } from './grid.ts';
 import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask } from './operator.ts';
-import { END_OF_INPUT, NEVER, nextMoment, resultOf } from './operator.ts';
+import { END_OF_INPUT, NEVER, resultOf } from './operator.ts';
 import { dropFirst, firstFrom, type Pane } from './panes.ts';
 import { Running, RunningByKey } from './running.ts';
 
@@ -19,15 +21,12 @@ interface SharedPane extends Pane {
 }
 
 /** What is kept of a key. */
-export interface SlidingWindows {
+export interface SlidingWindows extends Appointed {
   readonly panes: SharedPane[];
   /** The windows that end here or before are over, and have been shown. */
   shown: number;
   /** Ends of the first and the last window that late values have changed. */
   late: { from: number; to: number } | undefined;
-  /** When the timers are set to. */
-  due: number;
-  early: number | undefined;
 }
 
 export class SlidingOperator<T> implements WindowOperator<T> {
@@ -40,6 +39,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
   readonly #task: WindowTask<T, SlidingWindows>;
   readonly #rules: FiringRules;
   readonly #columns: Columns<T>;
+  readonly #appointments: Appointments;
   readonly #grid: Grid;
   readonly #running: RunningByKey<SlidingWindows>;
 
@@ -47,12 +47,13 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     this.#task = task;
     this.#rules = task.rules;
     this.#columns = task.columns;
+    this.#appointments = new Appointments(task);
     this.#grid = grid;
     this.#running = new RunningByKey(task.columns);
   }
 
   execute(value: T, eventTime: number, _key: Key): void {
-    const { byClock, lateness, early } = this.#rules;
+    const { byClock, lateness } = this.#rules;
     const time = byClock ? this.#task.now() : eventTime;
     const watermark = byClock ? Number.NEGATIVE_INFINITY : this.#task.watermark();
     const start = this.#grid.pane(time);
@@ -75,7 +76,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     pane.news = true;
     if (start < kept.shown) this.#running.forget(kept);
     this.#scheduleFor(kept, start, lastEnd, watermark);
-    if (early !== undefined) this.#scheduleEarly(kept, early);
+    this.#appointments.scheduleEarly(kept);
   }
 
   #begin(pane: SharedPane): SlidingWindows {
@@ -83,10 +84,6 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     return { panes: [pane], shown: Number.NEGATIVE_INFINITY, late: undefined, due: NEVER, early: undefined };
   }
 
-  /** The moment at which a window is over. By the clock it is the end itself: until then values may come. */
-  #moment(end: number): number {
-    return this.#rules.byClock ? end : end - 1;
-  }
   /** The last end whose moment is not after `time`. */
   #endAt(time: number): number {
     return this.#grid.lastEndUpTo(this.#rules.byClock ? time : time + 1);
@@ -96,7 +93,7 @@ export class SlidingOperator<T> implements WindowOperator<T> {
   #scheduleFor(kept: SlidingWindows, start: number, lastEnd: number, watermark: number): void {
     const { slide } = this.#grid;
     const firstEnd = this.#grid.firstEnd(start);
-    if (this.#moment(firstEnd) <= watermark) {
+    if (this.#appointments.moment(firstEnd) <= watermark) {
       // It is late for its first windows. Those that may still change are shown again.
       const over = this.#endAt(watermark);
       const from = Math.max(firstEnd, this.#endAt(watermark - this.#rules.lateness) + slide);
@@ -104,32 +101,15 @@ export class SlidingOperator<T> implements WindowOperator<T> {
       if (from <= to) {
         const { late = { from, to } } = kept;
         kept.late = { from: Math.min(late.from, from), to: Math.max(late.to, to) };
-        this.#schedule(kept, this.#moment(from));
+        this.#appointments.schedule(kept, this.#appointments.moment(from));
       }
       kept.shown = Math.max(kept.shown, over);
     }
     const next = Math.max(firstEnd, kept.shown + slide);
-    this.#schedule(kept, next <= lastEnd ? this.#moment(next) : this.#expiry(lastEnd));
-  }
-
-  /** Until when the last window of a pane takes late values. */
-  #expiry(lastEnd: number): number {
-    return this.#moment(lastEnd) + this.#rules.lateness;
-  }
-
-  #schedule(kept: SlidingWindows, due: number): void {
-    if (due >= kept.due) return;
-    const { timers } = this.#task;
-    if (kept.due !== NEVER) timers.due.clear(kept.due);
-    timers.due.set(due);
-    kept.due = due;
-  }
-
-  #scheduleEarly(kept: SlidingWindows, every: number): void {
-    const at = nextMoment(this.#task.now(), every);
-    if (kept.early === at) return;
-    this.#task.timers.early.set(at);
-    kept.early = at;
+    this.#appointments.schedule(
+      kept,
+      next <= lastEnd ? this.#appointments.moment(next) : this.#appointments.expiry(lastEnd),
+    );
   }
 
   /** The end of the first window after `after` that holds a pane; NEVER if there is none. */
@@ -159,18 +139,18 @@ export class SlidingOperator<T> implements WindowOperator<T> {
     if (kept === undefined) return;
     const results: WindowResult[] = [];
     const { late } = kept;
-    if (late !== undefined && this.#moment(late.from) === time) {
+    if (late !== undefined && this.#appointments.moment(late.from) === time) {
       this.#sweep(new Running(this.#columns), kept, late.from, late.to, 'late', key, results);
     }
     const end = this.#endAt(time);
-    if (this.#moment(end) === time && end > kept.shown && this.#holds(kept, end)) {
+    if (this.#appointments.moment(end) === time && end > kept.shown && this.#holds(kept, end)) {
       const over = this.#running.over(kept, kept.panes, end - this.#grid.size, end);
       results.push(this.#result(key, end, 'on time', over));
     }
     for (const result of results) this.#task.emit(result);
     state.set(kept);
     if (kept.due <= time) kept.due = NEVER;
-    if (late !== undefined && this.#moment(late.from) <= time) kept.late = undefined;
+    if (late !== undefined && this.#appointments.moment(late.from) <= time) kept.late = undefined;
     kept.shown = Math.max(kept.shown, end);
     this.#removeExpired(kept, this.#rules.byClock ? time : Math.max(time, this.#task.watermark()));
   }
@@ -192,16 +172,16 @@ export class SlidingOperator<T> implements WindowOperator<T> {
 
   #scheduleNext(kept: SlidingWindows, atLeast: number): void {
     const next = this.#nextEnd(kept, kept.shown);
-    const expiry = this.#expiry(this.#grid.lastEnd(kept.panes[0]!.start));
-    this.#schedule(kept, Math.max(Math.min(next === NEVER ? NEVER : this.#moment(next), expiry), atLeast));
+    const expiry = this.#appointments.expiry(this.#grid.lastEnd(kept.panes[0]!.start));
+    this.#appointments.schedule(
+      kept,
+      Math.max(Math.min(next === NEVER ? NEVER : this.#appointments.moment(next), expiry), atLeast),
+    );
   }
 
   #clear(kept: SlidingWindows): void {
-    const { kept: state, timers } = this.#task;
-    if (kept.due !== NEVER) timers.due.clear(kept.due);
-    if (kept.early !== undefined) timers.early.clear(kept.early);
-    if (this.#rules.byClock) timers.end.clear(END_OF_INPUT);
-    state.clear();
+    this.#appointments.clear(kept);
+    this.#task.kept.clear();
   }
 
   #early(key: Key): void {
