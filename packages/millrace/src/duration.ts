@@ -38,6 +38,9 @@ export function formatDuration(ms: number): string {
   return parts.join('');
 }
 
+/** The largest time that a Date takes. */
+export const LAST_DATE = 8.64e15;
+
 /** A time in milliseconds since 1970 for people: ISO 8601 in UTC where it is a date. */
 export function formatTime(ms: number): string {
   if (ms === Infinity) return 'the end of time';

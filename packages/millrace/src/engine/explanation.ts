@@ -2,13 +2,12 @@
  * What `explain` answers: how far event time has come, what holds it there, and what would let a timer be told. Plain
  * data that JSON can hold, for people, for scripts and for other processes.
  */
+import { LAST_DATE } from '../duration.ts';
 
 /** Milliseconds since 1970. Event time has not begun before the first record; at the end no record is to come. */
 export type Moment = number | 'not begun' | 'the end';
 
-/** The largest time that a Date takes: what waits for a later one waits for the end of the input. */
-const LAST_DATE = 8.64e15;
-
+/** What waits for a time that is no date any more waits for the end of the input. */
 export function momentOf(time: number): Moment {
   if (time === -Infinity) return 'not begun';
   return time > LAST_DATE ? 'the end' : time;

@@ -4,6 +4,7 @@
  * what it is given does not depend on the order of arrival; in order of arrival it goes out at once.
  */
 import type { Duration } from '../duration.ts';
+import { formatTime } from '../duration.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Bolt, BoltTask } from '../topology/bolt.ts';
 import { bolt } from '../topology/bolt.ts';
@@ -135,7 +136,7 @@ class FeaturesTask<T extends object, F> {
   #isLate(time: number): boolean {
     const watermark = this.#task.watermark();
     if (time > watermark) return false;
-    this.#task.reject(`an event of ${new Date(time).toISOString()}, which the watermark has passed`, 'late');
+    this.#task.reject(`an event of ${formatTime(time)}, which the watermark has passed`, 'late');
     return true;
   }
 

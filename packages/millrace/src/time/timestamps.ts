@@ -4,13 +4,10 @@
  * everybody. What is refused goes to the ledger, and event time does not hear of it.
  */
 import { shown } from '../codec/shown.ts';
-import { formatDuration } from '../duration.ts';
+import { formatDuration, LAST_DATE } from '../duration.ts';
 import { messageOf } from '../errors.ts';
 import type { Clock } from '../runtime/runtime.ts';
 import type { TimeSettings } from '../topology/options.ts';
-
-/** The largest time that a Date takes. */
-const LAST_DATE = 8.64e15;
 
 export class Timestamps {
   /** Why the last record was refused. */

@@ -1,13 +1,18 @@
 /** How many values there are. */
-import type { Aggregate } from './aggregate.ts';
+import type { Aggregate, WindowSpan } from './aggregate.ts';
 import { builtIn } from './aggregate.ts';
 
-export function count<T>(): Aggregate<T, number> {
-  return builtIn<T, undefined, number, number>('count', {
+/** What follows from how many values there are. */
+export function counting<T>(name: string, result: (n: number, span: WindowSpan) => number): Aggregate<T, number> {
+  return builtIn<T, undefined, number, number>(name, {
     take: () => undefined,
     create: () => 0,
     add: (n) => n + 1,
     merge: (older, newer) => older + newer,
-    result: (n) => n,
+    result,
   });
+}
+
+export function count<T>(): Aggregate<T, number> {
+  return counting('count', (n) => n);
 }

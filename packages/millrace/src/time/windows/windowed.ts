@@ -1,6 +1,6 @@
 /** `windowed(assigner, aggregates)`: windows as a bolt, per key of its edge. Semantics follow Flink's. */
 import type { Duration } from '../../duration.ts';
-import { formatTime } from '../../duration.ts';
+import { formatTime, LAST_DATE } from '../../duration.ts';
 import { MillraceError } from '../../errors.ts';
 import type { Bolt } from '../../topology/bolt.ts';
 import { bolt } from '../../topology/bolt.ts';
@@ -20,9 +20,6 @@ import { Grid } from './grid.ts';
 import type { FiringRules, Timing, WindowOperator, WindowResult, WindowTask, WindowTimers } from './operator.ts';
 import { SeparateOperator } from './separate-windows.ts';
 import { SlidingOperator } from './sliding-windows.ts';
-
-/** The last moment that is a date, ms since 1970; beyond it, times are not exact. */
-const LAST_DATE = 8.64e15;
 
 const RESERVED = ['key', 'start', 'end', 'timing'] as const;
 type Reserved<A> = {
