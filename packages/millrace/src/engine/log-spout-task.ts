@@ -5,8 +5,7 @@
  */
 import { shown } from '../codec/shown.ts';
 import { MillraceError } from '../errors.ts';
-import type { SourceTime, ToldTime } from '../time/source-time.ts';
-import type { SplitTime } from '../time/split-watermark.ts';
+import type { SourceTime } from '../time/source-time.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
@@ -34,7 +33,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   /** At-least-once: trees are followed, and what fails is replayed. */
   readonly #tracks: boolean;
   readonly #maxPending: number;
-  readonly #time: SourceTime | undefined;
+  readonly eventTime: SourceTime | undefined;
   readonly #timestamps: Timestamps | undefined;
   #reader: LogReader | undefined;
   /** Taken from the source, not sent off yet: from `#sent` on. */
@@ -70,11 +69,11 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     const { maxPending, time } = station.component.settings;
     this.#maxPending = maxPending;
     this.#timestamps = Timestamps.for(time!, station.timed, station.worker.runtime.clock);
-    this.#time = station.sourceTime(splits, this.outputs, {
+    this.eventTime = station.sourceTime(splits, this.outputs, {
       wake,
       align: (name, farAhead) => this.#pause(this.#splits.find((split) => split.name === name)!, 'farAhead', farAhead),
     });
-    for (const [i, split] of this.#splits.entries()) split.time = this.#time?.splits[i];
+    for (const [i, split] of this.#splits.entries()) split.time = this.eventTime?.splits[i];
   }
 
   get exhausted(): boolean {
@@ -126,17 +125,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   }
   deactivate(): void {
     this.#active = false;
-    this.#time?.hold(true);
-  }
-
-  times(): readonly SplitTime[] {
-    return this.#time?.report() ?? [];
-  }
-  get told(): ToldTime | undefined {
-    return this.#time?.told;
-  }
-  endTime(): void {
-    this.#time?.end();
+    this.eventTime?.hold(true);
   }
 
   poll(): boolean {
@@ -144,7 +133,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     if (worker.dead) return false;
     const more = !this.#committing && !gate.closed && this.#work();
     this.#tellTime();
-    this.#time?.hold(this.#isHeld());
+    this.eventTime?.hold(this.#isHeld());
     return more;
   }
 
@@ -161,9 +150,8 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   /** No step while downstream is full: timers may fire there. A stop is no end of the input. */
   #tellTime(): void {
     const { gate, worker } = this.#station;
-    if (this.#time === undefined || gate.closed || worker.dead) return;
-    if (this.#pending === 0 && this.#active && this.exhausted) this.#time.end();
-    else if (this.#time.due) this.#time.advance(this.queued === 0);
+    if (gate.closed || worker.dead) return;
+    this.eventTime?.tell(this.#pending === 0 && this.#active && this.exhausted, this.queued === 0);
   }
 
   /** No record could be taken, whatever the source had. */
@@ -209,12 +197,12 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     const root = new LogRoot(this, split, position, next, value, time);
     this.#track(root);
     this.#batch.push(root);
-    if (split.time?.idle) this.#time!.isBack(split.time);
+    if (split.time?.idle) this.eventTime!.isBack(split.time);
   }
 
   #splitEnded(split: Split): void {
     split.ended = true;
-    if (split.time !== undefined) this.#time!.hasEnded(split.time);
+    if (split.time !== undefined) this.eventTime!.hasEnded(split.time);
   }
 
   #track(root: LogRoot): void {
@@ -238,7 +226,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     split[reason] = holds;
     const { paused } = split;
     if (paused === before) return;
-    if (split.time !== undefined) this.#time!.pause(split.time, paused);
+    if (split.time !== undefined) this.eventTime!.pause(split.time, paused);
     if (paused) return this.#reader!.pause(split.name);
     this.#reader!.resume(split.name);
     this.#woken();
@@ -261,7 +249,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   #sendBatch(): void {
     const { worker, gate } = this.#station;
     const batch = this.#batch;
-    const time = this.#time;
+    const time = this.eventTime;
     if (time !== undefined) time.due = true;
     while (this.#sent < batch.length && !gate.closed && !worker.dead) {
       const root = batch[this.#sent++]!;

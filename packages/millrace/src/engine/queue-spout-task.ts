@@ -5,8 +5,8 @@
  */
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Origin } from '../ledger/ledger.ts';
-import type { SourceTime, ToldTime } from '../time/source-time.ts';
-import type { SplitTime, SplitWatermark } from '../time/split-watermark.ts';
+import type { SourceTime } from '../time/source-time.ts';
+import type { SplitWatermark } from '../time/split-watermark.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { MessageId, QueueReader, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
@@ -61,7 +61,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   readonly #wake: () => void;
   readonly #context: Task;
   readonly #tracks: boolean;
-  readonly #time: SourceTime | undefined;
+  readonly eventTime: SourceTime | undefined;
   readonly #split: SplitWatermark | undefined;
   readonly #timestamps: Timestamps | undefined;
   #reader: QueueReader | undefined;
@@ -86,8 +86,8 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     this.#tracks = station.worker.options.guarantee === 'at-least-once';
     this.#timestamps = Timestamps.for(station.component.settings.time!, station.timed, station.worker.runtime.clock);
     const align = (_: string, farAhead: boolean) => this.#align(farAhead);
-    this.#time = station.sourceTime([`task ${index}`], this.outputs, { wake, align });
-    this.#split = this.#time?.splits[0];
+    this.eventTime = station.sourceTime([`task ${index}`], this.outputs, { wake, align });
+    this.#split = this.eventTime?.splits[0];
   }
 
   get exhausted(): boolean {
@@ -108,7 +108,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
       wake: () => this.#woken(),
       end: () => {
         this.#over = true;
-        if (this.#split !== undefined) this.#time!.hasEnded(this.#split);
+        if (this.#split !== undefined) this.eventTime!.hasEnded(this.#split);
         this.#woken();
       },
     };
@@ -121,18 +121,8 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   }
   deactivate(): void {
     this.#active = false;
-    this.#time?.hold(true);
+    this.eventTime?.hold(true);
     this.#reader?.deactivate?.();
-  }
-
-  times(): readonly SplitTime[] {
-    return this.#time?.report() ?? [];
-  }
-  get told(): ToldTime | undefined {
-    return this.#time?.told;
-  }
-  endTime(): void {
-    this.#time?.end();
   }
 
   poll(): boolean {
@@ -140,7 +130,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     if (worker.dead) return false;
     const more = !gate.closed && this.#work();
     this.#tellTime();
-    this.#time?.hold(this.#isHeld());
+    this.eventTime?.hold(this.#isHeld());
     return more;
   }
 
@@ -148,7 +138,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     const { gate } = this.#station;
     if (this.queued === 0) this.#take();
     if (this.queued === 0) return false;
-    if (this.#split?.idle) this.#time!.isBack(this.#split);
+    if (this.#split?.idle) this.eventTime!.isBack(this.#split);
     this.#tellTime();
     this.#sendEmitted();
     return this.queued === 0 ? this.#ready && this.#active : !gate.closed;
@@ -157,9 +147,8 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   /** No step while downstream is full: timers may fire there. A stop is no end of the input. */
   #tellTime(): void {
     const { gate, worker } = this.#station;
-    if (this.#time === undefined || gate.closed || worker.dead) return;
-    if (this.pending === 0 && this.#active && this.exhausted) this.#time.end();
-    else if (this.#time.due) this.#time.advance(this.queued === 0);
+    if (gate.closed || worker.dead) return;
+    this.eventTime?.tell(this.pending === 0 && this.#active && this.exhausted, this.queued === 0);
   }
 
   /** No tuple could be taken, whatever the source had. */
@@ -172,7 +161,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   /** Event time of this task is too far ahead of the slowest one's, or is no longer. */
   #align(farAhead: boolean): void {
     this.#farAhead = farAhead;
-    this.#time!.pause(this.#split!, farAhead);
+    this.eventTime!.pause(this.#split!, farAhead);
     if (!farAhead) this.#wake();
   }
 
@@ -189,7 +178,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
 
   #sendEmitted(): void {
     const { worker, gate } = this.#station;
-    if (this.#time !== undefined) this.#time.due = true;
+    if (this.eventTime !== undefined) this.eventTime.due = true;
     // What `ack` and `fail` add meanwhile has its turn later: a tuple that fails at once must not keep the thread.
     for (let left = this.#emitted.length; left > 0 && !gate.closed && !worker.dead; left--) {
       this.#send(this.#emitted.shift()!);

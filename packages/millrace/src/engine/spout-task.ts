@@ -1,6 +1,5 @@
 /** What the loop asks of a spout's task, whichever kind it is. */
-import type { ToldTime } from '../time/source-time.ts';
-import type { SplitTime } from '../time/split-watermark.ts';
+import type { SourceTime } from '../time/source-time.ts';
 import type { Output } from './output.ts';
 
 export interface SpoutTask {
@@ -14,12 +13,8 @@ export interface SpoutTask {
   readonly pending: number;
   /** Tuples taken from the source and not sent off yet. */
   readonly queued: number;
-  /** Event time of its splits; nothing where nobody downstream asks for event time. */
-  times(): readonly SplitTime[];
-  /** What it has told of event time, all splits together; undefined as above. */
-  readonly told: ToldTime | undefined;
-  /** No record will come any more: event time goes to its end. Done without being asked once its source has ended. */
-  endTime(): void;
+  /** How far event time has come here; undefined where nobody downstream asks for it. */
+  readonly eventTime: SourceTime | undefined;
   activate(): void;
   deactivate(): void;
   /** Writes down what is done, where the source keeps that. */

@@ -211,7 +211,7 @@ class RunningTopology implements Running {
 
   /** No record will come any more: all windows close and all event timers are told (law 7). */
   async #endTime(): Promise<void> {
-    for (const { spouts } of this.#stations) for (const spout of spouts) spout.endTime();
+    for (const { spouts } of this.#stations) for (const spout of spouts) spout.eventTime?.end();
     await this.#flushAll();
   }
 

@@ -19,8 +19,9 @@ function spoutView(
   { component: id, task }: TaskPlace,
   waits: readonly Wait[],
 ): TaskView {
-  const { watermark, idle } = spouts[task]!.told!;
-  const source = { settings: component.settings.time!, splits: spouts[task]!.times() };
+  const eventTime = spouts[task]!.eventTime!;
+  const { watermark, idle } = eventTime.told;
+  const source = { settings: component.settings.time!, splits: eventTime.report() };
   return { component: id, task, received: watermark, watermark, idle, waits, inlets: [], source };
 }
 
@@ -64,7 +65,7 @@ export function timeMetrics(
   const told = !timed
     ? []
     : component.kind === 'spout'
-      ? spouts.map(({ told }) => told!)
+      ? spouts.map(({ eventTime }) => eventTime!.told)
       : tasks.map((task) => ({ watermark: task.timeReport()!.watermark, idle: task.eventTime!.idle }));
   const states = statesOf(station);
   const timers = states.reduce((sum, state) => sum + state.pending('event') + state.pending('clock'), 0);

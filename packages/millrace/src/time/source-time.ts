@@ -131,6 +131,12 @@ export class SourceTime {
     this.#options.wake();
   }
 
+  /** What there is to tell now: how far event time has come, or that it is over. */
+  tell(isOver: boolean, drained: boolean): void {
+    if (isOver) this.end();
+    else if (this.due) this.advance(drained);
+  }
+
   /** Tells what there is to tell, from outside of any step. `drained`: all that was taken has been sent off. */
   advance(drained: boolean): void {
     if (this.#over) return;
