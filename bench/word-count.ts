@@ -3,7 +3,7 @@
  * loop splits each sentence, counts each word in a Map, and that is all: what remains is what the engine costs.
  */
 import { bolt, flatMap, logSpout, topology, type } from 'millrace';
-import type { Guarantee } from '../packages/millrace/src/engine/engine-options.ts';
+import type { Guarantee } from '../packages/millrace/src/topology/receipt.ts';
 import { startTopology } from '../packages/millrace/src/engine/start.ts';
 import { memoryLedger } from '../packages/millrace/src/ledger/memory.ts';
 import { realRuntime } from '../packages/millrace/src/runtime/real.ts';

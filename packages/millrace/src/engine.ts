@@ -2,12 +2,12 @@
 import type { RunOptions } from './cli/run.ts';
 
 export type { RunOptions } from './cli/run.ts';
-export type { Guarantee } from './engine/engine-options.ts';
 export type { ComponentEventTime, Explanation } from './engine/explanation.ts';
 export { explanationText } from './engine/explanation-text.ts';
 export type { Asked, ComponentMetrics, Running, StopOptions, TopologyMetrics } from './engine/running.ts';
 export type { Screen } from './runtime/resources.ts';
 export { screenResource as screen } from './runtime/resources.ts';
+export type { Guarantee, Path, PathGuarantee, Receipt } from './topology/receipt.ts';
 
 /**
  * Runs the topology that the calling module exports by default, until it ends:

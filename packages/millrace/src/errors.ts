@@ -426,6 +426,26 @@ export const ERROR_TABLE = {
     message: (component: string, path: string) =>
       `'${component}' could not write to ${path}: another process has held its lock for too long; end that process's transaction`,
   },
+  MR_CHECKPOINT_CORRUPT: {
+    retry: false,
+    message: (epoch: string, file: string, what: string, older: string) =>
+      `checkpoint ${epoch} was completed and cannot be read any more: ${what} in ${file}; ${older}`,
+  },
+  MR_SUPERSEDED: {
+    retry: false,
+    message: (topology: string, own: number, newest: number) =>
+      `'${topology}' was started again elsewhere: this is start ${own}, and start ${newest} has taken over; nothing that this one does counts any more, so it stops`,
+  },
+  MR_SINK_CLAIMED: {
+    retry: false,
+    message: (component: string, target: string, own: number, newest: number) =>
+      `'${component}' may not publish to ${target} any more: this is start ${own} of the topology, and start ${newest} has taken over`,
+  },
+  MR_GUARANTEE: {
+    retry: false,
+    message: (asked: string, topology: string, paths: readonly string[]) =>
+      `'${topology}' cannot run with ${asked}: ${paths.join('; ')}; ask for less, or change what limits it`,
+  },
   MR_STORM_VALUE: {
     retry: false,
     message: (got: string) =>

@@ -38,13 +38,14 @@ export type {
 export { asyncBolt, bolt, flatMap, manualBolt, map } from './topology/bolt.ts';
 export type { Direct, Emit, Emits, EmitsNothing, Handles } from './topology/emits.ts';
 export { direct } from './topology/emits.ts';
+export type { Epoch } from './topology/epoch.ts';
 export type { EventTime, SpoutTime, WatermarkGenerator } from './topology/event-time.ts';
 export type { Key } from './topology/key.ts';
 export type { BoltOptions, ErrorPolicy, SinkOptions, SpoutOptions } from './topology/options.ts';
 export type { Plan, PlanComponent } from './topology/plan.ts';
 export type { Schema } from './topology/schema.ts';
 export { type } from './topology/schema.ts';
-export type { Batch, Sink, SinkMode, SinkWriter } from './topology/sink.ts';
+export type { Batch, Epochs, EpochWriter, Sink, SinkMode, SinkWriter } from './topology/sink.ts';
 export { sink } from './topology/sink.ts';
 export type {
   LogReader,

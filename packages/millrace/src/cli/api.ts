@@ -4,10 +4,10 @@
  */
 import type { GroupLag, TopicConfig } from '@millrace/broker';
 import type { ControlCall } from '../engine/control-server.ts';
-import type { Guarantee } from '../engine/engine-options.ts';
 import type { ComponentEventTime, Explanation, Moment } from '../engine/explanation.ts';
 import type { TopologyMetrics, TopologyState } from '../engine/running.ts';
 import type { LedgerCause, LedgerEntry } from '../ledger/ledger.ts';
+import type { Guarantee } from '../topology/receipt.ts';
 
 /** Bytes as base64. */
 export type Base64 = string;

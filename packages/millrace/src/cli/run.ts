@@ -9,7 +9,6 @@ import { standardOutput } from '../connectors/stdout/standard-output.ts';
 import { formatDuration } from '../duration.ts';
 import type { ControlServer } from '../engine/control-server.ts';
 import { serveControl } from '../engine/control-server.ts';
-import type { Guarantee } from '../engine/engine-options.ts';
 import type { Running } from '../engine/running.ts';
 import { startTopology } from '../engine/start.ts';
 import { MillraceError } from '../errors.ts';
@@ -25,6 +24,7 @@ import {
 import type { Runtime } from '../runtime/runtime.ts';
 import { embeddedTopicLog } from '../topic/embedded.ts';
 import { type TopicLog, topicLog } from '../topic/topic-log.ts';
+import type { Guarantee } from '../topology/receipt.ts';
 import type { Built, Topology } from '../topology/topology.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { announceControl, awaitDataDirectory, defaultDataDirectory, socketPath } from './data-directory.ts';

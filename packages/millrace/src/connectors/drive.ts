@@ -37,6 +37,7 @@ interface RejectedAt extends Rejected {
 function driveTask(options: DriveOptions, lines: string[]): Task {
   const { resources = {}, now = () => 0, index = 0, parallelism = 1 } = options;
   return {
+    topology: 'driven',
     component: 'driven',
     id: index + 1,
     index,

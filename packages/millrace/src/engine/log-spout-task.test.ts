@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sink, topology, type } from '../index.ts';
 import { startVirtual } from '../testing/start-virtual.ts';
+import type { Guarantee } from '../topology/receipt.ts';
 import type { LogReader, LogTask, Position } from '../topology/spout.ts';
 import { logSpout } from '../topology/spout.ts';
-import type { Guarantee } from './engine-options.ts';
 
 type Reads = (task: LogTask<number>, max: number) => boolean;
 

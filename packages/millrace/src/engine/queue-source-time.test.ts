@@ -5,7 +5,7 @@ import { structured } from '../codec/structured.ts';
 import type { MessageId, SpoutOptions } from '../index.ts';
 import { asyncBolt, spout, topology, type } from '../index.ts';
 import { startVirtual } from '../testing/start-virtual.ts';
-import type { Guarantee } from './engine-options.ts';
+import type { Guarantee } from '../topology/receipt.ts';
 import { hears, Tap } from './source-time.fixture.ts';
 
 /** A queue spout that a test drives. */

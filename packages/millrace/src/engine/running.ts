@@ -1,6 +1,8 @@
 /** What a started topology can be asked and told. The command line, the control socket and the console stand on this. */
 import type { KeyContent } from '../state/keyed-store.ts';
+import type { Epoch } from '../topology/epoch.ts';
 import type { Key } from '../topology/key.ts';
+import type { Receipt } from '../topology/receipt.ts';
 import type { ComponentEventTime, Explanation, Moment } from './explanation.ts';
 
 export type TopologyState = 'active' | 'inactive' | 'draining' | 'completed' | 'stopped' | 'killed' | 'failed';
@@ -69,6 +71,40 @@ export interface Asked {
   readonly key?: Key;
 }
 
+/** How the checkpoints of a running topology are doing. */
+export interface CheckpointStatus {
+  /** Milliseconds between two. */
+  readonly interval: number;
+  /** The start that this is. */
+  readonly incarnation: number;
+  /** What it went on from; undefined: from nothing. */
+  readonly restored: Epoch | undefined;
+  /** The last one that was completed. */
+  readonly last: CompletedCheckpoint | undefined;
+  /** The one under way, for how long (ms), and the tasks that have not taken part yet. */
+  readonly current:
+    | { readonly number: number; readonly since: number; readonly waitsFor: readonly string[] }
+    | undefined;
+  readonly completed: number;
+  /** Given up: too slow, or the disk refused. */
+  readonly failed: number;
+  /** Milliseconds from begin to durable. */
+  readonly took: LatencySnapshot;
+  /** Epochs and bytes that wait to be published. */
+  readonly unpublished: { readonly epochs: number; readonly bytes: number };
+}
+
+export interface CompletedCheckpoint {
+  readonly epoch: Epoch;
+  /** Wall-clock milliseconds when it was durable. */
+  readonly at: number;
+  /** Milliseconds. */
+  readonly took: number;
+  /** What it added. */
+  readonly bytes: number;
+  readonly keys: number;
+}
+
 export interface StopOptions {
   /** Event time goes to its end before: open windows close with what they hold, all event timers are told. Default false. */
   readonly drain?: boolean;
@@ -77,6 +113,8 @@ export interface StopOptions {
 export interface Running {
   readonly name: string;
   readonly state: TopologyState;
+  /** What each path gets. */
+  readonly receipt: Receipt;
   metrics(): TopologyMetrics;
   /** Why a window or an event timer of a component has not fired, who holds it, and what would let it go. */
   explain(component: string, asked?: Asked): Explanation;
@@ -86,6 +124,10 @@ export interface Running {
   readState(component: string, key: Key): KeyContent | undefined;
   /** Keys that have something, `most` of them at most, in the order in which they came. */
   stateKeys(component: string, most: number): readonly Key[];
+  /** Undefined where nothing is checkpointed. */
+  checkpoints(): CheckpointStatus | undefined;
+  /** Makes a checkpoint now. Resolves when it is durable and what came before it is published; rejects if it fails. */
+  checkpoint(): Promise<Epoch>;
   /** Spouts go on, or stop giving; what is inside flows on. */
   activate(): void;
   deactivate(): void;

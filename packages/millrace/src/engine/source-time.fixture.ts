@@ -2,9 +2,9 @@
 import type { SpoutOptions } from '../index.ts';
 import { bolt, topology, type } from '../index.ts';
 import { startVirtual } from '../testing/start-virtual.ts';
+import type { Guarantee } from '../topology/receipt.ts';
 import type { LogTask } from '../topology/spout.ts';
 import { logSpout } from '../topology/spout.ts';
-import type { Guarantee } from './engine-options.ts';
 
 /** A log whose splits a test fills while it runs. A record is its time. */
 export class Tap {

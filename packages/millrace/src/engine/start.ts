@@ -2,7 +2,10 @@
 import { MillraceError } from '../errors.ts';
 import type { KeyContent } from '../state/keyed-store.ts';
 import { Timestamps } from '../time/timestamps.ts';
+import type { Epoch } from '../topology/epoch.ts';
 import type { Key } from '../topology/key.ts';
+import type { Receipt } from '../topology/receipt.ts';
+import { receiptOf } from '../topology/receipt.ts';
 import type { Built } from '../topology/topology.ts';
 import { assemble, edgeTo, findSplits } from './assemble.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -11,7 +14,7 @@ import type { ComponentEventTime, Explanation } from './explanation.ts';
 import { Loop } from './loop.ts';
 import { StreamMetrics } from './metrics.ts';
 import { Output } from './output.ts';
-import type { Asked, Running, StopOptions, TopologyMetrics, TopologyState } from './running.ts';
+import type { Asked, CheckpointStatus, Running, StopOptions, TopologyMetrics, TopologyState } from './running.ts';
 import { Standstill } from './standstill.ts';
 import type { EngineTask, Station } from './station.ts';
 import { ReplayRoot } from './tree.ts';
@@ -32,6 +35,7 @@ export async function startTopology(built: Built, options: EngineOptions): Promi
 
 class RunningTopology implements Running {
   readonly name: string;
+  readonly receipt: Receipt;
   readonly done: Promise<void>;
   readonly #worker: Worker;
   readonly #options: EngineOptions;
@@ -46,6 +50,7 @@ class RunningTopology implements Running {
 
   constructor(built: Built, options: EngineOptions) {
     this.name = built.plan.name;
+    this.receipt = receiptOf(built, options.guarantee);
     this.#options = options;
     this.#startedAt = options.runtime.clock.monotonic();
     this.#worker = new Worker(this.name, options, (cause) => void this.#fail(cause));
@@ -99,6 +104,13 @@ class RunningTopology implements Running {
   }
   stateKeys(component: string, most: number): readonly Key[] {
     return this.#explainer.stateKeys(component, most);
+  }
+
+  checkpoints(): CheckpointStatus | undefined {
+    return undefined;
+  }
+  async checkpoint(): Promise<Epoch> {
+    throw new TypeError(`'${this.name}' makes no checkpoints`);
   }
 
   metrics(): TopologyMetrics {

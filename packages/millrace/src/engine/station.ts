@@ -151,6 +151,7 @@ export class Station {
   taskContext(index: number, firstId: number): Task {
     const { runtime, options } = this.worker;
     return {
+      topology: this.worker.topology,
       component: this.id,
       id: firstId + index,
       index,

@@ -3,6 +3,7 @@
  * and sinks reach the world through these and nothing else (law 11), so that a test can hand them a simulated one.
  */
 import type { Clock, Files, Sockets, Timers } from './runtime.ts';
+import type { Storage } from './storage.ts';
 
 /** Text for the person or the program at the other end of standard output. */
 export interface Output {
@@ -24,6 +25,7 @@ interface Named<out T> {
 export const clockResource: Named<Clock> = { name: 'clock' };
 export const timersResource: Named<Timers> = { name: 'timers' };
 export const filesResource: Named<Files> = { name: 'files' };
+export const storageResource: Named<Storage> = { name: 'storage' };
 export const socketsResource: Named<Sockets> = { name: 'sockets' };
 export const stdoutResource: Named<Output> = { name: 'stdout' };
 

@@ -1,11 +1,12 @@
 /** For the engine's own tests: a topology started whole, spouts and sinks included, in virtual time. */
-import type { Guarantee } from '../engine/engine-options.ts';
+
 import type { Running } from '../engine/running.ts';
 import { startTopology } from '../engine/start.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { memoryLedger } from '../ledger/memory.ts';
 import type { SimulatedRuntime } from '../runtime/simulated.ts';
 import { simulatedRuntime } from '../runtime/simulated.ts';
+import type { Guarantee } from '../topology/receipt.ts';
 import type { Schema } from '../topology/schema.ts';
 import type { Position, Spout } from '../topology/spout.ts';
 import { logSpout } from '../topology/spout.ts';

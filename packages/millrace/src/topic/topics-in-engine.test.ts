@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Log, openLog } from '@millrace/broker';
-import type { Guarantee } from '../engine/engine-options.ts';
 import type { Running } from '../engine/running.ts';
 import { startTopology } from '../engine/start.ts';
 import { topology, type } from '../index.ts';
 import { memoryLedger } from '../ledger/memory.ts';
 import { realRuntime } from '../runtime/real.ts';
 import { embeddedTopicLog, json, topic, topicLog, topicSink, topicSpout } from '../topic.ts';
+import type { Guarantee } from '../topology/receipt.ts';
 
 interface Reading {
   readonly device: string;

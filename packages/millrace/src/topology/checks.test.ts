@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import type { ErrorCode, Input, Inputs, Schema, SinkMode, Stream, TopologyBuilder } from '../index.ts';
+import type { ErrorCode, Input, Inputs, Schema, Stream, TopologyBuilder } from '../index.ts';
 import { asyncBolt, bolt, direct, sink, spout, topology, type, value } from '../index.ts';
 
 interface Reading {
@@ -253,7 +253,7 @@ test('parallelism that is not a positive integer up to the number of key groups'
 test('options of bolts and sinks that cannot work', () => {
   const call = (concurrency: number, timeout: number) =>
     asyncBolt({ concurrency, timeout, execute: async (_: Reading) => {} });
-  const rows = (size: number, every: number, mode: SinkMode = 'append') =>
+  const rows = (size: number, every: number, mode: 'append' | 'upsert' = 'append') =>
     sink({ mode, batch: { size, every }, write: (_: readonly Reading[]) => {} });
   refuses('MR_OPTION', "'b': concurrency is 0, which is not an integer from 1 to 10000000", (t) => {
     t.bolt('b', t.spout('raw', readings).shuffle(), call(0, 1));

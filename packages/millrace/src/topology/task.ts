@@ -8,6 +8,8 @@ export interface Resource<out T> {
 }
 
 export interface Task {
+  /** The topology's name. */
+  readonly topology: string;
   readonly component: string;
   /** Unique in the topology, from 1, as in Storm. */
   readonly id: number;

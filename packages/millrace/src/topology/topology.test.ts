@@ -76,9 +76,12 @@ test('the plan tells spouts, bolts and sinks apart, and what kind of each', () =
     );
     t.bolt('call', raw.shuffle(), asyncBolt({ concurrency: 1, execute: async (_: Reading) => {} }));
     t.bolt('hold', raw.shuffle(), manualBolt({ prepare: () => ({ execute() {}, flush() {} }) }));
-    for (const mode of ['append', 'upsert', 'transactional'] as const) {
-      t.sink(mode, raw.shuffle(), sink({ mode, batch: { size: 1, every: 0 }, write() {} }));
+    const batch = { size: 1, every: 0 };
+    for (const mode of ['append', 'upsert'] as const) {
+      t.sink(mode, raw.shuffle(), sink({ mode, batch, write() {} }));
     }
+    const epochs = { open: () => ({ claim: async () => undefined, publish() {} }) };
+    t.sink('transactional', raw.shuffle(), sink({ mode: 'transactional', batch, write() {}, epochs }));
   }).build();
   assert.deepEqual(
     plan.components.map(({ id, kind, variant }) => `${id}: ${kind} ${variant}`),

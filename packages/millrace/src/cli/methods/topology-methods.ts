@@ -1,10 +1,10 @@
 /** What the running topology of this process can be asked and told by others. */
 import { structured } from '../../codec/structured.ts';
-import type { Guarantee } from '../../engine/engine-options.ts';
 import type { Running } from '../../engine/running.ts';
 import { MillraceError, messageOf } from '../../errors.ts';
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts';
 import type { Clock } from '../../runtime/runtime.ts';
+import type { Guarantee } from '../../topology/receipt.ts';
 import type { Built } from '../../topology/topology.ts';
 import type { Methods } from '../api.ts';
 import { entryOf } from './ledger-methods.ts';
