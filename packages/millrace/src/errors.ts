@@ -431,6 +431,11 @@ export const ERROR_TABLE = {
     message: (epoch: string, file: string, what: string, older: string) =>
       `checkpoint ${epoch} was completed and cannot be read any more: ${what} in ${file}; ${older}`,
   },
+  MR_CHECKPOINT_COMPONENT: {
+    retry: false,
+    message: (epoch: string, problems: readonly string[]) =>
+      `checkpoint ${epoch} has what this topology does not have any more, and nothing was touched:${problems.map((problem) => `\n- ${problem}`).join('')}`,
+  },
   MR_SUPERSEDED: {
     retry: false,
     message: (topology: string, own: number, newest: number) =>

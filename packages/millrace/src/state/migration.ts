@@ -38,10 +38,11 @@ export function takeover(
     if (problem !== undefined) problems.push(problem);
   };
   const states = saved.states.map((was) => {
+    if (drop.includes(was.name)) return undefined;
     const index = shapes.states.findIndex(({ name }) => name === was.name);
     const is = shapes.states[index];
     if (is === undefined) {
-      refuse(drop.includes(was.name) ? undefined : undeclared('state', was.name));
+      refuse(undeclared(component, 'state', was.name));
       return undefined;
     }
     const { initial, options } = specs[is.name]!;
@@ -56,8 +57,9 @@ export function takeover(
     };
   });
   const timers = saved.timers.map((was) => {
+    if (drop.includes(was.name)) return undefined;
     const is = shapes.timers.find(({ name }) => name === was.name);
-    if (is === undefined) refuse(drop.includes(was.name) ? undefined : undeclared('timer', was.name));
+    if (is === undefined) refuse(undeclared(component, 'timer', was.name));
     else if (is.domain !== was.domain) {
       refuse(`timer '${was.name}' was by ${was.domain} time, and is by ${is.domain} time now: give it another name`);
     }
@@ -67,8 +69,8 @@ export function takeover(
   return { states, timers };
 }
 
-function undeclared(what: string, name: string): string {
-  return `${what} '${name}' was saved, and is declared no more: declare it again, or name it among what the restore drops`;
+function undeclared(component: string, what: string, name: string): string {
+  return `${what} '${name}' was saved, and is declared no more: declare it again, or give it up (--drop ${component}.${name})`;
 }
 
 function stateProblem(was: StateShape, is: StateShape, initial: unknown, migrates: boolean): string | undefined {
