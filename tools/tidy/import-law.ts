@@ -88,13 +88,17 @@ function acrossPackages(from: Place, taken: Import, isTest: boolean): Breach | u
       instead: 'declare what is needed as a seam in the broker, of the shape that the caller already has',
       because: 'the broker is useful alone: it imports nothing of ours',
     };
-  if (taken.specifier !== '@millrace/broker')
+  const folder = from.folder;
+  const inTarball = taken.specifier === '@millrace/broker' || taken.specifier === '@millrace/broker/testing';
+  const forTests = taken.specifier.endsWith('/testing');
+  if (forTests && inTarball && !isTest && folder !== 'testing')
+    return { found: `imports ${taken.specifier}`, instead: 'let testing/ do it: what is for tests runs nowhere else' };
+  if (!inTarball)
     return {
       found: `imports ${taken.specifier} of the broker`,
       instead: "import from '@millrace/broker', and export there what is missing",
       because: 'only the front door is in the tarball',
     };
-  const folder = from.folder;
   if (isTest || folder === undefined || allowed(folder)?.includes('@millrace/broker')) return undefined;
   return { found: `${folder}/ imports the broker`, instead: 'let topic/ do it, or take what is needed as an argument' };
 }

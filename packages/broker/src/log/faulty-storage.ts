@@ -5,7 +5,7 @@ import type { Storage, StorageFile } from './storage.ts';
  * A disk for tests that keeps exactly what `Storage` promises and nothing more. Everything not synced may be lost: each
  * write, whole or in sectors, each change of a length, each directory entry, independently of one another. It can be cut
  * at any operation, be full, be read-only, and fail a sync the way Linux does (the bytes are dropped, and the next sync
- * reports success). Not part of the package's entry point.
+ * reports success). Its entry point is `@millrace/broker/testing`.
  */
 const SECTOR = 512;
 
@@ -13,8 +13,8 @@ type Change = { readonly at: number; readonly bytes: Uint8Array } | { readonly l
 
 interface FileNode {
   readonly kind: 'file';
-  current: Buffer;
-  durable: Buffer;
+  readonly current: Content;
+  readonly durable: Content;
   /** Since the last sync, in order. */
   changes: Change[];
 }
@@ -29,6 +29,39 @@ interface DirectoryNode {
 
 type Node = FileNode | DirectoryNode;
 
+/** Bytes that grow in place. */
+class Content {
+  private buffer: Buffer;
+  length: number;
+
+  constructor(bytes: Uint8Array = Buffer.alloc(0)) {
+    this.buffer = Buffer.from(bytes);
+    this.length = bytes.length;
+  }
+
+  /** A view, until the next change. */
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  apply(change: Change): void {
+    if ('length' in change) return this.resize(change.length);
+    const { at, bytes } = change;
+    if (at + bytes.length > this.length) this.resize(at + bytes.length);
+    this.buffer.set(bytes, at);
+  }
+
+  /** What is new is zeros. */
+  resize(length: number): void {
+    if (length > this.buffer.length) {
+      const larger = Buffer.alloc(Math.max(length, 2 * this.buffer.length));
+      this.buffer.copy(larger, 0, 0, this.length);
+      this.buffer = larger;
+    } else if (length < this.length) this.buffer.fill(0, length, this.length);
+    this.length = length;
+  }
+}
+
 /** Thrown by every operation once the power is off. */
 class PowerCut extends Error {
   override readonly name = 'PowerCut';
@@ -36,7 +69,7 @@ class PowerCut extends Error {
 
 export class FaultyStorage implements Storage {
   private readonly root: DirectoryNode;
-  private readonly locks = new Set<string>();
+  private locks = new Set<string>();
   private off = false;
   /** Operations that change or sync something, so far. */
   operations = 0;
@@ -57,6 +90,8 @@ export class FaultyStorage implements Storage {
   openFiles = 0;
   /** Fails the syncs of paths for which it holds. */
   failSync: (path: string) => boolean = () => false;
+  /** How long a sync takes: waited for once before what it is to keep is durable, and once more before it says so. */
+  syncTakes: (path: string) => Promise<void> | undefined = () => undefined;
 
   constructor(root: DirectoryNode = directoryNode()) {
     this.root = root;
@@ -75,14 +110,21 @@ export class FaultyStorage implements Storage {
     return new FaultyStorage(this.root);
   }
 
+  /** The same disk, as another process of the machine has it: with faults of its own. */
+  shared(): FaultyStorage {
+    const other = new FaultyStorage(this.root);
+    other.locks = this.locks;
+    return other;
+  }
+
   /** Turns a byte of a file over, on the disk itself. */
   flip(path: string, position: number): void {
     const file = this.fileAt(path);
-    for (const bytes of [file.current, file.durable]) if (position < bytes.length) bytes[position]! ^= 0xff;
+    for (const { bytes } of [file.current, file.durable]) if (position < bytes.length) bytes[position]! ^= 0xff;
   }
 
   bytesOf(path: string): Buffer {
-    return Buffer.from(this.fileAt(path).current);
+    return Buffer.from(this.fileAt(path).current.bytes);
   }
 
   get isOff(): boolean {
@@ -98,7 +140,7 @@ export class FaultyStorage implements Storage {
     if (node === undefined) {
       if (!create) throw systemError('ENOENT', path);
       this.change(path);
-      node = { kind: 'file', current: Buffer.alloc(0), durable: Buffer.alloc(0), changes: [] };
+      node = { kind: 'file', current: new Content(), durable: new Content(), changes: [] };
       setEntries(parent, new Map([[name, node]]));
     }
     if (node.kind !== 'file') throw systemError('EISDIR', path);
@@ -148,11 +190,12 @@ export class FaultyStorage implements Storage {
     const directory = this.directoryAt(path);
     const changes = [...directory.changes];
     this.beginSync();
-    await undefined;
+    await this.syncTakes(path);
     if (this.failSync(path)) throw systemError('EIO', path);
     this.expectPower();
     for (const change of changes) applyEntries(directory.durable, change);
     directory.changes = directory.changes.filter((change) => !changes.includes(change));
+    await this.syncTakes(path);
   }
 
   lock(directory: string): { release(): void } {
@@ -179,7 +222,7 @@ export class FaultyStorage implements Storage {
       },
       read: (target, position) => {
         expectOpen();
-        const found = file.current.subarray(position, position + target.length);
+        const found = file.current.bytes.subarray(position, position + target.length);
         target.set(found);
         return found.length;
       },
@@ -191,7 +234,7 @@ export class FaultyStorage implements Storage {
         expectOpen();
         this.change(path);
         file.changes.push({ length });
-        file.current = applied(file.current, { length });
+        file.current.apply({ length });
       },
       sync: async () => {
         expectOpen();
@@ -214,7 +257,7 @@ export class FaultyStorage implements Storage {
     const change = { at, bytes: bytes.subarray(0, fits) };
     if (fits > 0 || bytes.length === 0) {
       file.changes.push(change);
-      file.current = applied(file.current, change);
+      file.current.apply(change);
     }
     this.capacity -= Math.max(0, Math.min(grown, this.capacity));
     if (cut) this.cut();
@@ -225,16 +268,16 @@ export class FaultyStorage implements Storage {
   private async syncFile(path: string, file: FileNode): Promise<void> {
     const changes = [...file.changes];
     this.beginSync();
-    await undefined;
-    await undefined;
+    await this.syncTakes(path);
     if (this.failSync(path)) {
       // Clean in the cache, and not on the disk: what Linux does.
       file.changes = file.changes.filter((change) => !changes.includes(change));
       throw systemError('EIO', path);
     }
     this.expectPower();
-    for (const change of changes) file.durable = applied(file.durable, change);
+    for (const change of changes) file.durable.apply(change);
     file.changes = file.changes.filter((change) => !changes.includes(change));
+    await this.syncTakes(path);
   }
 
   private change(path: string): void {
@@ -313,19 +356,6 @@ function applyEntries(entries: Map<string, Node>, change: ReadonlyMap<string, No
   }
 }
 
-function applied(bytes: Buffer, change: Change): Buffer {
-  if ('length' in change) return resized(bytes, change.length);
-  const result = resized(bytes, Math.max(bytes.length, change.at + change.bytes.length));
-  result.set(change.bytes, change.at);
-  return result;
-}
-
-function resized(bytes: Buffer, length: number): Buffer {
-  const result = Buffer.alloc(length);
-  bytes.copy(result, 0, 0, Math.min(length, bytes.length));
-  return result;
-}
-
 function survivingDirectory(directory: DirectoryNode, random: () => number, seen: Map<Node, Node>): DirectoryNode {
   const entries = new Map(directory.durable);
   for (const change of directory.changes) if (random() < 0.5) applyEntries(entries, change);
@@ -341,31 +371,30 @@ function survivingDirectory(directory: DirectoryNode, random: () => number, seen
 
 function survivorOf(node: Node, random: () => number, seen: Map<Node, Node>): Node {
   if (node.kind === 'directory') return survivingDirectory(node, random, seen);
-  let bytes: Buffer = Buffer.from(node.durable);
+  const content = new Content(node.durable.bytes);
   for (const change of node.changes) {
     const luck = random();
     if (luck < 0.35) continue;
-    if (luck < 0.6 || 'length' in change) bytes = applied(bytes, change);
-    else bytes = torn(bytes, change, random);
+    if (luck < 0.6 || 'length' in change) content.apply(change);
+    else tear(content, change, random);
   }
-  return { kind: 'file', current: bytes, durable: Buffer.from(bytes), changes: [] };
+  return { kind: 'file', current: content, durable: new Content(content.bytes), changes: [] };
 }
 
 /** Of each sector of a write all, none or a part arrives; the length may arrive without the bytes, which are zeros then. */
-function torn(
-  bytes: Buffer,
-  change: { readonly at: number; readonly bytes: Uint8Array },
+function tear(
+  content: Content,
+  { at, bytes }: { readonly at: number; readonly bytes: Uint8Array },
   random: () => number,
-): Buffer {
-  let result = random() < 0.5 ? resized(bytes, Math.max(bytes.length, change.at + change.bytes.length)) : bytes;
-  for (let from = 0; from < change.bytes.length; ) {
-    const to = Math.min(change.bytes.length, (Math.floor((change.at + from) / SECTOR) + 1) * SECTOR - change.at);
+): void {
+  if (random() < 0.5) content.resize(Math.max(content.length, at + bytes.length));
+  for (let from = 0; from < bytes.length; ) {
+    const to = Math.min(bytes.length, (Math.floor((at + from) / SECTOR) + 1) * SECTOR - at);
     const luck = random();
     const arrived = luck < 0.4 ? from : luck < 0.8 ? to : from + Math.floor(random() * (to - from));
-    if (arrived > from) result = applied(result, { at: change.at + from, bytes: change.bytes.subarray(from, arrived) });
+    if (arrived > from) content.apply({ at: at + from, bytes: bytes.subarray(from, arrived) });
     from = to;
   }
-  return result;
 }
 
 function systemError(code: string, path: string): Error {
