@@ -151,6 +151,16 @@ export function takeoversSuite(open: OpenStore): void {
     assert.equal(taken(was, {}, ['a', 'b', 'at'], {}), undefined);
   });
 
+  test('what is dropped by name begins anew where it is still declared, whatever it is now', () => {
+    const was = saved({ a: value(0), b: value(0) }, ({ state, timers }) => {
+      state.a.set(1);
+      state.b.set(2);
+      timers.at.set(9);
+    });
+    const content = taken(was, { a: value('new'), b: value(0) }, ['a', 'at'], { at: 'clock' });
+    assert.deepEqual(content, { state: { a: 'new', b: 2 }, timers: [] });
+  });
+
   test('a migrate that throws or gives back something else names the state and the key', () => {
     const was = saved({ l: list(type<number>()), v: value(0) }, ({ state }) => {
       state.l.append(1);
