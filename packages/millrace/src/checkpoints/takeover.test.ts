@@ -34,8 +34,11 @@ function built({ spouts = ['raw'], bolts = {}, sinks = [] }: Shape) {
   }).build();
 }
 
-/** What such a topology would have saved. */
-function saved({ spouts = ['raw'], bolts = {}, sinks = [] }: Shape, finished = false): SavedCheckpoint {
+/** What such a topology would have saved, each sink so many outputs. */
+function saved(
+  { spouts = ['raw'], bolts = {}, sinks = [] }: Shape,
+  { finished = false, entries = 5 } = {},
+): SavedCheckpoint {
   const split = { position: 7, newest: 0, watermark: 0 };
   const all = <T>(names: readonly string[], of: T) => Object.fromEntries(names.map((name) => [name, of]));
   const ids = Object.keys(bolts);
@@ -52,7 +55,7 @@ function saved({ spouts = ['raw'], bolts = {}, sinks = [] }: Shape, finished = f
       },
       bytes: 0,
       keys: 0,
-      outputs: all(sinks, 5),
+      outputs: all(sinks, entries),
     },
     components: ids,
     state: (id) => {
@@ -110,7 +113,7 @@ test('a component that is gone stops the start, all of them at once, and the mes
 });
 
 test('a sink whose outputs are all published may go', () => {
-  acceptTakeover(planTakeover(built({ bolts: WAS.bolts }), saved({ ...WAS, sinks: [] }), choice()));
+  acceptTakeover(planTakeover(built({ bolts: WAS.bolts }), saved(WAS, { entries: 0 }), choice()));
 });
 
 test('a component that has become another kind is gone: what was kept is not for it', () => {
@@ -141,6 +144,12 @@ test('a renamed component goes on, also where names are exchanged', () => {
       ['a', 'b'],
     ],
   );
+});
+
+test('a new component may have the name that another one had', () => {
+  const now = built({ bolts: { counts: COUNTS, tally: COUNTS } });
+  const plan = acceptTakeover(planTakeover(now, saved({ bolts: WAS.bolts }), choice({ counts: 'tally' })));
+  assert.deepEqual(fates(plan), { raw: 'taken', counts: 'new', tally: 'taken' });
 });
 
 test('a rename to nothing, or of two into one, is refused', () => {
@@ -181,6 +190,30 @@ test('states are compared one by one: migrated, dropped, new; differences withou
   assert.match(refused.problems[0]!.message, /state 'old' was saved.+--drop counts\.old[\s\S]+timer 'due' was saved/);
 });
 
+test('a state and a timer that are still declared can begin anew', () => {
+  const now = built({ bolts: { counts: { state: { n: value('') }, timers: { due: 'clock' } } } });
+  const plan = acceptTakeover(planTakeover(now, saved(WAS), choice({}, ['counts.n', 'counts.due', 'out'])));
+  assert.deepEqual(
+    plan.components[1]!.parts.map(({ name, fate }) => [name, fate]),
+    [
+      ['n', 'dropped'],
+      ['due', 'dropped'],
+    ],
+  );
+});
+
+test('all that was saved before a start and after it must fit, and the newest version tells what is migrated', () => {
+  const was = (state: StateSpecs) => saved({ bolts: { counts: { state } } });
+  const [older, newer] = [was({ n: value('') }), was({ n: value(0, { version: 2 }) })];
+  const both = { ...newer, state: () => [...older.state('counts'), ...newer.state('counts')] };
+  const now = (migrate?: (n: string) => number) =>
+    built({ bolts: { counts: { state: { n: value(0, { version: 2, ...(migrate ? { migrate } : {}) }) } } } });
+  assert.equal(fates(acceptTakeover(planTakeover(now(Number), both, choice()))).counts, 'taken');
+  assert.deepEqual(codes(planTakeover(now(), both, choice())), ['MR_STATE_SHAPE']);
+  const gone = planTakeover(now(), { ...both, components: ['counts', 'more'], state: both.state }, choice());
+  assert.deepEqual(codes(gone), ['MR_CHECKPOINT_COMPONENT', 'MR_STATE_SHAPE']);
+});
+
 test('a whole component can begin anew, and so can one state of it, under its old name or its new one', () => {
   const now = built({ bolts: { tally: { state: { n: value('') } } } });
   const was = saved({ bolts: { counts: { state: { n: value(0) } } } });
@@ -201,7 +234,11 @@ test('a component that was added begins empty, and one that keeps nothing is not
 });
 
 test('a checkpoint of the end has nothing to go on with, whatever has changed', () => {
-  const plan = planTakeover(built({ spouts: ['other'], bolts: { counts: COUNTS } }), saved(WAS, true), choice());
+  const plan = planTakeover(
+    built({ spouts: ['other'], bolts: { counts: COUNTS } }),
+    saved(WAS, { finished: true }),
+    choice(),
+  );
   assert.deepEqual([plan.finished, codes(plan)], [true, []]);
   assert.deepEqual(fates(plan), { other: 'new', counts: 'new' });
 });
