@@ -134,17 +134,21 @@ export class FaultyStorage implements Storage {
   open(path: string, create: boolean): StorageFile {
     this.expectPower();
     if (this.failOpen(path)) throw systemError('EMFILE', path);
-    const parent = this.parentOf(path);
-    const name = baseName(path);
-    let node = parent.current.get(name);
+    let node = this.parentOf(path).current.get(baseName(path));
     if (node === undefined) {
       if (!create) throw systemError('ENOENT', path);
-      this.change(path);
-      node = { kind: 'file', current: new Content(), durable: new Content(), changes: [] };
-      setEntries(parent, new Map([[name, node]]));
+      node = this.newFile(path);
     }
     if (node.kind !== 'file') throw systemError('EISDIR', path);
     return this.handle(path, node);
+  }
+
+  createNew(path: string): boolean {
+    this.expectPower();
+    if (this.parentOf(path).current.has(baseName(path))) return false;
+    if (this.failOpen(path)) throw systemError('EMFILE', path);
+    this.newFile(path);
+    return true;
   }
 
   list(directory: string): readonly string[] {
@@ -206,6 +210,13 @@ export class FaultyStorage implements Storage {
     }
     this.locks.add(directory);
     return { release: () => void this.locks.delete(directory) };
+  }
+
+  private newFile(path: string): FileNode {
+    this.change(path);
+    const file: FileNode = { kind: 'file', current: new Content(), durable: new Content(), changes: [] };
+    setEntries(this.parentOf(path), new Map([[baseName(path), file]]));
+    return file;
   }
 
   private handle(path: string, file: FileNode): StorageFile {

@@ -6,6 +6,15 @@ import { isSystemError, type Storage, type StorageFile } from './storage.ts';
 export function fileStorage(): Storage {
   return {
     open: (path, create) => openFile(fs.openSync(path, create ? fs.constants.O_RDWR | fs.constants.O_CREAT : 'r+')),
+    createNew(path) {
+      try {
+        fs.closeSync(fs.openSync(path, 'wx'));
+        return true;
+      } catch (error) {
+        if (isSystemError(error, 'EEXIST')) return false;
+        throw error;
+      }
+    },
     list: (directory) => fs.readdirSync(directory),
     makeDirectory(path) {
       try {

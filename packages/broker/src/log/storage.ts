@@ -3,8 +3,8 @@ import { LogError } from '../errors.ts';
 /**
  * The seam to the disk (law 11), as small as the log needs. What an implementation must keep:
  *
- * - `write`, `truncate`, `rename`, `remove` and `makeDirectory` act at once for every later call in this process, and
- *   promise nothing about a power cut.
+ * - `write`, `truncate`, `rename`, `remove`, `createNew` and `makeDirectory` act at once for every later call in this
+ *   process, and promise nothing about a power cut.
  * - `sync` settles when every byte and the length that the file had when it was called survive a power cut. It says
  *   nothing about the file's name: that belongs to `syncDirectory`, which does the same for the entries of one directory.
  * - A `sync` that failed may have dropped what it was to keep; a later one that succeeds does not bring it back.
@@ -24,6 +24,8 @@ export interface StorageFile {
 export interface Storage {
   /** Opens for reading and writing; `create` makes the file if it is missing. */
   open(path: string, create: boolean): StorageFile;
+  /** Makes an empty file, and says whether it did: of several who try at once, in any process, one is told true. */
+  createNew(path: string): boolean;
   /** The names in a directory, in no order; ENOENT if there is none. */
   list(directory: string): readonly string[];
   /** Makes one directory, whose parent exists; nothing happens if it is there. */
