@@ -398,8 +398,8 @@ export const ERROR_TABLE = {
   },
   MR_LINE: {
     retry: false,
-    message: (component: string, got: string, value: string) =>
-      `'${component}': ${got} is not one line of text (from the value ${value}): let format give text without line breaks`,
+    message: (got: string, value: string) =>
+      `${got} is not one line of text (from the value ${value}): let format give text without line breaks`,
   },
   MR_SQLITE_OPEN: {
     retry: true,
@@ -413,8 +413,8 @@ export const ERROR_TABLE = {
   },
   MR_SQLITE_ROW: {
     retry: false,
-    message: (component: string, table: string, why: string, value: string) =>
-      `'${component}' has no row of '${table}' for ${value}: ${why}; let row give an object of text, numbers, bigints, booleans, bytes and null`,
+    message: (table: string, why: string, value: string) =>
+      `there is no row of '${table}' for ${value}: ${why}; let row give an object of text, numbers, bigints of 64 bits, booleans, bytes and null`,
   },
   MR_SQLITE_WRITE: {
     retry: true,
@@ -444,7 +444,7 @@ export const ERROR_TABLE = {
   MR_SINK_CLAIMED: {
     retry: false,
     message: (component: string, target: string, own: number, newest: number) =>
-      `'${component}' may not publish to ${target} any more: this is start ${own} of the topology, and start ${newest} has taken over`,
+      `'${component}' may not publish to ${target}: this is start ${own} of the topology, and start ${newest} has claimed it; let one instance run, or, if its checkpoints were removed on purpose, let the sink forget them as well (docs/guides/connectors.md)`,
   },
   MR_GUARANTEE: {
     retry: false,

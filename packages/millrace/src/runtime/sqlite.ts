@@ -4,7 +4,7 @@
  * marked experimental. We use it knowingly (docs/decisions/0201-node-sqlite.md); the user of a topology did not choose
  * it and cannot act on the warning. It is held back for that one load, and no other warning is.
  */
-import { mkdirSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 
@@ -26,18 +26,31 @@ function load(): Sqlite {
 }
 
 /**
- * Opens a database file, and makes it and its folders if they are missing. In WAL mode, so that other processes read
- * while this one writes, and each commit is synced: what is committed survives a power loss.
+ * Opens a database file, and makes it and its folders if they are missing. In WAL mode where the disk allows it, so that
+ * other processes read while this one writes. What is committed survives a power loss: in WAL mode FULL would say as much;
+ * EXTRA says it for the others, too.
  */
 export function openSqlite(path: string): DatabaseSync {
   loaded ??= load();
-  mkdirSync(dirname(resolve(path)), { recursive: true });
+  makeFolders(dirname(resolve(path)));
   const database = new loaded.DatabaseSync(path);
   try {
-    database.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    database.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = EXTRA;');
   } catch (error) {
     database.close();
     throw error;
   }
   return database;
+}
+
+/** SQLite syncs the names in the folder that it is in, and knows nothing of those above. */
+function makeFolders(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true });
+  // Windows cannot open a folder; there a name is written with what it names.
+  if (first === undefined || process.platform === 'win32') return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) {
+    const above = openSync(dirname(made), 'r');
+    fsyncSync(above);
+    closeSync(above);
+  }
 }

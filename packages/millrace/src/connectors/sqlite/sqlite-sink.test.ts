@@ -63,7 +63,7 @@ test('with a key a row replaces the one there is: writing again changes nothing'
     { device: 'd1', at: 2, z: 3 },
   ]);
   assert.equal(sqliteSink({ path: 'p', table: 't', key: ['k'] }).mode, 'upsert');
-  assert.equal(sqliteSink({ path: 'p', table: 't' }).mode, 'append');
+  assert.equal(sqliteSink({ path: 'p', table: 't' }).mode, 'transactional');
 });
 
 test('a row of key columns alone is kept once', async () => {
@@ -135,7 +135,7 @@ test('a column that the table lacks is an error that names both, and nothing of 
   await assert.rejects(sink.write([{ device: 'fine' }, { device: 'e', z: 4 }]), (error: Error & { code: string }) => {
     assert.equal(error.code, 'MR_SQLITE_WRITE');
     assert.match(error.message, /no column named z/);
-    assert.match(error.message, /has the columns device \(value: \{ device: 'e', z: 4 \}\)/);
+    assert.match(error.message, /has the columns device \(row: \{ device: 'e', z: 4 \}\)/);
     return true;
   });
   assert.deepEqual(rows(), [{ device: 'd' }]);
@@ -154,6 +154,7 @@ test('what is no row is refused with the reason', async () => {
   const reasons: [value: unknown, why: RegExp][] = [
     [{ device: 'd', last: [1] }, /column 'last' is \[ 1 \]/],
     [{ device: 'd', z: Number.NaN }, /column 'z' is NaN/],
+    [{ device: 'd', z: 2n ** 63n }, /column 'z' is 9223372036854775808n/],
     [{ device: null, z: 1 }, /key column 'device' is empty/],
     [{ z: 1 }, /key column 'device' is empty/],
     ['text', /the row is 'text'/],
