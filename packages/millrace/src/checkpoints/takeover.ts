@@ -137,7 +137,8 @@ class Planning {
     const { id } = component;
     const { state, timers } = declarations(component);
     const shapes = shapesOf(id, state, timers);
-    const saved = distinct(this.#saved.state(from).map((part) => part.shapes));
+    const kept = this.#saved.components.includes(from) ? this.#saved.state(from) : [];
+    const saved = distinct(kept.map((part) => part.shapes));
     const drop = [...new Set(saved.flatMap(namesOf))].filter((name) =>
       [from, id].some((of) => this.#isDropped(`${of}.${name}`)),
     );

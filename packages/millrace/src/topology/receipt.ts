@@ -10,12 +10,23 @@ export type Guarantee = 'at-most-once' | 'at-least-once' | 'exactly-once';
 /** `convergent`: written by key at once, so the last word on each key is right, and earlier ones may be seen again. */
 export type PathGuarantee = Guarantee | 'convergent';
 
-/** One way from a spout to a sink, or to a bolt that emits nothing that anybody takes. */
+/** All the ways from a spout to a sink, or to a bolt that gives nothing on. */
 export interface Path {
+  readonly spout: string;
+  readonly end: string;
+  /** Those on the ways, both ends included, in the order of the topology. */
   readonly components: readonly string[];
   readonly guarantee: PathGuarantee;
   /** Why it is not exactly-once; empty where it is. */
-  readonly limits: readonly string[];
+  readonly limits: readonly Limit[];
+  /** What the guarantee does not say by itself. */
+  readonly note?: string;
+}
+
+export interface Limit {
+  readonly why: string;
+  /** What to change to get more; undefined where nothing can be. */
+  readonly remedy: string | undefined;
 }
 
 export interface Receipt {
@@ -30,19 +41,24 @@ export interface Receipt {
 /** MR_GUARANTEE when a path cannot give what is asked for. */
 export function receiptOf(built: Built, asked: Guarantee | undefined): Receipt {
   const { name } = built.plan;
-  const paths = waysThrough(built).map((components) => pathOf(components, asked));
-  const less = asked === 'exactly-once' ? paths.filter(({ guarantee }) => guarantee !== 'exactly-once') : [];
+  const ways = waysThrough(built);
+  const keeps = keepsOf(built, ways, asked);
+  const paths = ways.map((way) => pathOf(way, asked, keeps));
+  const less = asked === 'exactly-once' ? paths.filter(({ guarantee }) => guarantee !== asked) : [];
   if (less.length > 0) {
-    const shown = less.map(({ components, limits }) => `${components.join(' → ')}: ${limits.join(', ')}`);
-    throw new MillraceError('MR_GUARANTEE', [asked!, name, shown]);
+    const shown = less.map(({ spout, end, limits }) => `${spout} → ${end}: ${limits.map(({ why }) => why).join(', ')}`);
+    throw new MillraceError('MR_GUARANTEE', ['exactly-once', name, shown]);
   }
-  return { topology: name, asked, keeps: keepsOf(built, paths, asked), paths };
+  return { topology: name, asked, keeps, paths };
 }
 
-function keepsOf(built: Built, paths: readonly Path[], asked: Guarantee | undefined): Receipt['keeps'] {
+/** From a spout to an end, with all that lies between. */
+type Way = readonly Component[];
+
+function keepsOf(built: Built, ways: readonly Way[], asked: Guarantee | undefined): Receipt['keeps'] {
   if (asked === 'at-most-once') return 'nothing';
-  const exact = paths.some(({ guarantee }) => guarantee === 'exactly-once');
-  return exact || [...built.components.values()].some(isStateful) ? 'checkpoints' : 'acking';
+  const isExact = asked !== 'at-least-once' && ways.some((way) => limitsOf(way, undefined).length === 0);
+  return isExact || [...built.components.values()].some(isStateful) ? 'checkpoints' : 'acking';
 }
 
 /** It keeps something between its inputs that a restart must bring back. */
@@ -52,42 +68,85 @@ export function isStateful(component: Component): boolean {
   return Object.keys(state).length + Object.keys(timers).length > 0;
 }
 
-function pathOf(components: readonly Component[], asked: Guarantee | undefined): Path {
-  const ids = components.map(({ id }) => id);
-  if (asked === 'at-most-once') return { components: ids, guarantee: asked, limits: ['it was asked for no more'] };
-  const limits: string[] = [];
-  const [spout, end] = [components[0]!, components.at(-1)!];
-  let guarantee: PathGuarantee = 'exactly-once';
-  if (end.kind === 'sink' && end.sink.mode === 'upsert') {
-    guarantee = 'convergent';
-    limits.push(`sink '${end.id}' writes by key at once`);
-  }
-  if (end.kind === 'sink' && end.sink.mode === 'append') {
-    guarantee = 'at-least-once';
-    limits.push(`sink '${end.id}' adds at once, and what is replayed is added again`);
-  }
-  if (asked === 'at-least-once' && guarantee === 'exactly-once') {
-    guarantee = 'at-least-once';
-    limits.push('it was asked for no more');
-  }
-  if (spout.kind === 'spout' && spout.code.kind === 'queue') {
-    guarantee = guarantee === 'convergent' ? guarantee : 'at-least-once';
-    limits.push(
-      `queue spout '${spout.id}' may give a message again that it has given before, and loses those without an id`,
-    );
-  }
-  return { components: ids, guarantee, limits };
+function pathOf(way: Way, asked: Guarantee | undefined, keeps: Receipt['keeps']): Path {
+  const [spout, end] = [way[0]!, way.at(-1)!];
+  const outside = `what bolt '${end.id}' does to the outside world is under no guarantee`;
+  const isState = end.kind === 'bolt' && isStateful(end);
+  const common = { spout: spout.id, end: end.id, components: way.map(({ id }) => id) };
+  const limits = asked === 'at-most-once' ? [ASKED] : limitsOf(way, asked);
+  return {
+    ...common,
+    guarantee: guaranteeOf(way, asked, keeps, limits),
+    limits,
+    ...(isState ? { note: `of its state; ${outside}` } : {}),
+  };
 }
 
-/** Every way from a spout to a component that gives nothing on. */
-function waysThrough(built: Built): readonly (readonly Component[])[] {
-  const ways: Component[][] = [];
-  const follow = (way: readonly Component[]): void => {
-    const last = way.at(-1)!;
-    const next = [...built.components.values()].filter((c) => c.inputs.some(({ from }) => from.component === last.id));
-    if (next.length === 0) ways.push([...way]);
-    for (const component of next) follow([...way, component]);
+function guaranteeOf(
+  way: Way,
+  asked: Guarantee | undefined,
+  keeps: Receipt['keeps'],
+  limits: readonly Limit[],
+): PathGuarantee {
+  if (asked === 'at-most-once') return asked;
+  if (limits.length === 0) return 'exactly-once';
+  const [spout, end] = [way[0]!, way.at(-1)!];
+  if (end.kind !== 'sink' || end.sink.mode !== 'upsert' || isQueue(spout)) return 'at-least-once';
+  // A record that is given again alone may come behind a later one of its key, whose row it would write over.
+  return keeps === 'acking' && way.some(isManual) ? 'at-least-once' : 'convergent';
+}
+
+const ASKED: Limit = {
+  why: 'no more was asked for',
+  remedy: 'leave --guarantee out: each path gets the most it allows',
+};
+
+function limitsOf(way: Way, asked: Guarantee | undefined): Limit[] {
+  const limits: Limit[] = [];
+  const [spout, end] = [way[0]!, way.at(-1)!];
+  if (end.kind === 'sink' && end.sink.mode === 'upsert') {
+    const remedy = 'a sink of mode transactional shows rows only once they count';
+    limits.push({ why: `sink '${end.id}' writes by key at once`, remedy });
+  }
+  if (end.kind === 'sink' && end.sink.mode === 'append') {
+    const remedy =
+      'a sink of mode transactional, such as topicSink, adds each value once; one of mode upsert converges';
+    limits.push({ why: `sink '${end.id}' adds at once, and what is replayed is added again`, remedy });
+  }
+  if (end.kind !== 'sink' && !isStateful(end)) {
+    const remedy = 'let a transactional sink write what must be written once, or keep it in state';
+    const why = `'${end.id}' ends it without state or a sink, and may be given a record again`;
+    limits.push({ why, remedy });
+  }
+  if (isQueue(spout)) {
+    const remedy = 'write the messages of a queue to a topic first: what goes on from there is exactly-once';
+    const why = `queue spout '${spout.id}' may give a message again, and loses those without an id`;
+    limits.push({ why, remedy });
+  }
+  return limits.length === 0 && asked === 'at-least-once' ? [ASKED] : limits;
+}
+
+const isQueue = (component: Component) => component.kind === 'spout' && component.code.kind === 'queue';
+const isManual = (component: Component) => component.kind === 'bolt' && component.code.kind === 'manual';
+
+/** Of each spout and each end that it reaches: all that lies between. A spout that nobody reads has no path. */
+function waysThrough(built: Built): readonly Way[] {
+  const components = [...built.components.values()];
+  const reached = (from: Component): ReadonlySet<string> => {
+    const ids = new Set([from.id]);
+    // Declaration order is topological order.
+    for (const { id, inputs } of components) if (inputs.some(({ from: of }) => ids.has(of.component))) ids.add(id);
+    return ids;
   };
-  for (const component of built.components.values()) if (component.kind === 'spout') follow([component]);
-  return ways;
+  const reachedBy = new Map(components.map((component) => [component.id, reached(component)]));
+  const isEnd = ({ id }: Component) => reachedBy.get(id)!.size === 1;
+  return components.flatMap((spout) =>
+    spout.kind !== 'spout'
+      ? []
+      : components
+          .filter((end) => end !== spout && isEnd(end) && reachedBy.get(spout.id)!.has(end.id))
+          .map((end) =>
+            components.filter(({ id }) => reachedBy.get(spout.id)!.has(id) && reachedBy.get(id)!.has(end.id)),
+          ),
+  );
 }
