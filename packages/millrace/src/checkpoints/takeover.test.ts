@@ -51,6 +51,7 @@ function saved(
         parent: undefined,
         sources: all(spouts, { 's-0': split, 's-1': split }),
         watermarks: all(ids, 0),
+        outputs: all(sinks, entries),
         finished,
       },
       bytes: 0,
@@ -104,7 +105,7 @@ test('a component that is gone stops the start, all of them at once, and the mes
         /- the positions of spout 'raw'; name it as before, .+--rename raw=NEW.+--drop raw\)/,
       );
       assert.match(error.message, /- the state of 'counts'; /);
-      assert.match(error.message, /- outputs of sink 'out'; /);
+      assert.match(error.message, /- outputs of sink 'out' that .+ stop it in good order.+--drop out\)/);
       return (error as { code?: string }).code === 'MR_CHECKPOINT_COMPONENT';
     },
   );
@@ -116,6 +117,13 @@ test('a sink whose outputs are all published may go', () => {
   acceptTakeover(planTakeover(built({ bolts: WAS.bolts }), saved(WAS, { entries: 0 }), choice()));
 });
 
+test('a sink with outputs cannot be renamed: under the new name nobody knows what it has published', () => {
+  const plan = planTakeover(built({ ...WAS, sinks: ['end'] }), saved(WAS), choice({ out: 'end' }));
+  assert.match(plan.problems[0]!.message, /- outputs of sink 'out'/);
+  const published = saved(WAS, { entries: 0 });
+  acceptTakeover(planTakeover(built({ ...WAS, sinks: ['end'] }), published, choice({ out: 'end' })));
+});
+
 test('a component that has become another kind is gone: what was kept is not for it', () => {
   const plan = planTakeover(built({ spouts: ['counts'], sinks: ['out'] }), saved(WAS), choice());
   assert.deepEqual(fates({ ...plan, components: plan.components.slice(0, 2) }), { counts: 'new', out: 'taken' });
@@ -123,15 +131,15 @@ test('a component that has become another kind is gone: what was kept is not for
 });
 
 test('a renamed component goes on, also where names are exchanged', () => {
-  const now = { spouts: ['lines'], bolts: { tally: COUNTS }, sinks: ['end'] };
-  const renames = { raw: 'lines', counts: 'tally', out: 'end' };
+  const now = { spouts: ['lines'], bolts: { tally: COUNTS }, sinks: ['out'] };
+  const renames = { raw: 'lines', counts: 'tally' };
   const plan = acceptTakeover(planTakeover(built(now), saved(WAS), choice(renames)));
   assert.deepEqual(
     plan.components.map(({ component, from, fate }) => [component, from, fate]),
     [
       ['lines', 'raw', 'taken'],
       ['tally', 'counts', 'taken'],
-      ['end', 'out', 'taken'],
+      ['out', 'out', 'taken'],
     ],
   );
   const two = { bolts: { a: COUNTS, b: { state: { n: value(''), m: value(0) } } } };

@@ -127,8 +127,12 @@ class Planning {
     return { component: id, kind, fate: 'taken', from, parts: [], drop: [], count };
   }
 
-  /** The name under which the checkpoint has what is called `id` now. */
+  /**
+   * The name under which the checkpoint has what is called `id` now. Not so of a sink: what it has published is marked with its
+   * own name, so under another nobody could tell whether these outputs are published.
+   */
   #savedNameOf(id: string, kind: Component['kind']): string | undefined {
+    if (kind === 'sink') return this.#names.sink.has(id) ? id : undefined;
     for (const [old, now] of this.#choice.renamed) if (now === id && this.#names[kind].has(old)) return old;
     return this.#names[kind].has(id) && !this.#choice.renamed.has(id) ? id : undefined;
   }
@@ -161,7 +165,7 @@ class Planning {
     for (const kind of ['spout', 'bolt', 'sink'] as const) {
       const taken = new Set(now.filter((of) => of.kind === kind).map(({ component }) => component));
       for (const name of this.#names[kind]) {
-        const renamed = this.#choice.renamed.get(name) ?? name;
+        const renamed = (kind === 'sink' ? undefined : this.#choice.renamed.get(name)) ?? name;
         if (taken.has(renamed)) continue;
         const isDropped = this.#isDropped(name);
         if (!isDropped) this.#gone.push(goneText(kind, name));
@@ -176,7 +180,7 @@ class Planning {
   #checkRenames(): void {
     const { renamed } = this.#choice;
     for (const [old, now] of renamed) {
-      const kinds = (['spout', 'bolt', 'sink'] as const).filter((kind) => this.#names[kind].has(old));
+      const kinds = (['spout', 'bolt'] as const).filter((kind) => this.#names[kind].has(old));
       if (kinds.length === 0) continue;
       this.#used.add(`${old}=${now}`);
       if (!this.#built.components.has(now)) {
@@ -203,7 +207,11 @@ class Planning {
 }
 
 function goneText(kind: Component['kind'], name: string): string {
-  const what = { spout: 'the positions of spout', bolt: 'the state of', sink: 'outputs of sink' }[kind];
+  if (kind === 'sink') {
+    const first = 'start it as it was and stop it in good order, which publishes them';
+    return `outputs of sink '${name}' that may not be published yet; ${first}, or give them up (--drop ${name})`;
+  }
+  const what = { spout: 'the positions of spout', bolt: 'the state of' }[kind];
   return `${what} '${name}'; name it as before, say what it is called now (--rename ${name}=NEW), or give this up (--drop ${name})`;
 }
 

@@ -25,8 +25,8 @@ export interface Path {
 
 export interface Limit {
   readonly why: string;
-  /** What to change to get more; undefined where nothing can be. */
-  readonly remedy: string | undefined;
+  /** What to change to get more. */
+  readonly remedy: string;
 }
 
 export interface Receipt {
