@@ -362,6 +362,11 @@ export const ERROR_TABLE = {
     message: (topic: string, partition: number, offset: number, cause: string) =>
       `topic '${topic}' partition ${partition}: what the broker gave from offset ${offset} on cannot be read: ${cause}`,
   },
+  MR_CONTROL_TOPIC: {
+    retry: false,
+    message: (topic: string, has: string, needs: string) =>
+      `topic '${topic}' has ${has} and needs ${needs}: it keeps what each exactly-once sink has published last; alter it, or delete it if no topology has published yet, and it is made as it must be`,
+  },
   MR_GROUP_IN_USE: {
     retry: false,
     message: (group: string) =>
@@ -395,6 +400,11 @@ export const ERROR_TABLE = {
     retry: false,
     message: (component: string, path: string, size: number, position: number) =>
       `'${component}': the file ${path} has ${size} bytes, fewer than the ${position} that were read already: it was cut or replaced; start with a fresh position, or read a file that only grows`,
+  },
+  MR_FILE_WRITE: {
+    retry: true,
+    message: (component: string, folder: string, cause: string) =>
+      `'${component}' could not write its files in ${folder}: ${cause}; check that there is space, and who may write there`,
   },
   MR_LINE: {
     retry: false,
@@ -435,6 +445,16 @@ export const ERROR_TABLE = {
     retry: false,
     message: (epoch: string, problems: readonly string[]) =>
       `checkpoint ${epoch} has what this topology does not have any more, and nothing was touched:${problems.map((problem) => `\n- ${problem}`).join('')}`,
+  },
+  MR_CHECKPOINT_BEHIND: {
+    retry: false,
+    message: (sink: string, published: string, newest: string) =>
+      `'${sink}' has published epoch ${published}, and the newest checkpoint here is ${newest}: what lies between would be published a second time; bring the newer checkpoints back, or accept that with --from ${newest}`,
+  },
+  MR_NO_CHECKPOINTS: {
+    retry: false,
+    message: (topology: string) =>
+      `'${topology}' makes no checkpoints: it keeps no state, and no path of it is exactly-once ('millrace receipt' says why)`,
   },
   MR_SUPERSEDED: {
     retry: false,

@@ -34,6 +34,8 @@ export interface CheckpointFacts {
   readonly sources: { readonly [component: string]: { readonly [split: string]: SplitPosition } };
   /** Event time of each bolt with state or timers. −Infinity before any. */
   readonly watermarks: { readonly [component: string]: number };
+  /** Values of its epoch that each sink has to publish; sinks without any are left out. */
+  readonly outputs: { readonly [sink: string]: number };
   /** The topology came to its end, or was drained: there is nothing to go on with, and the next start begins anew. */
   readonly finished: boolean;
 }

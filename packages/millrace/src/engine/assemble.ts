@@ -3,7 +3,8 @@
 import type { Component, NamedInput } from '../topology/plan.ts';
 import type { Built } from '../topology/topology.ts';
 import { AsyncTask } from './async-task.ts';
-import type { Edge, EdgeTarget } from './edge.ts';
+import { OutboxTask } from './checkpoints/outbox-task.ts';
+import type { Edge, EdgeTarget, Port } from './edge.ts';
 import { makeEdge } from './edge.ts';
 import { EncodingEdge } from './encoding-edge.ts';
 import { FlatMapTask } from './flat-map-task.ts';
@@ -32,8 +33,17 @@ export async function findSplits(built: Built, worker: Worker): Promise<Splits> 
   return splits;
 }
 
-/** The stations of a topology, each after all that it subscribes to. Nothing is open yet. */
-export function assemble(built: Built, worker: Worker, splits: Splits, wake: () => void): readonly Station[] {
+/**
+ * The stations of a topology, each after all that it subscribes to. Nothing is open yet. `outbox`: values of transactional
+ * sinks wait for the checkpoint, and it is told how many bytes have come.
+ */
+export function assemble(
+  built: Built,
+  worker: Worker,
+  splits: Splits,
+  wake: () => void,
+  outbox?: (bytes: number) => void,
+): readonly Station[] {
   const stations = new Map<string, Station>();
   const firstIds = firstTaskIds(built);
   const tasksOf = tasksIn(built);
@@ -42,7 +52,8 @@ export function assemble(built: Built, worker: Worker, splits: Splits, wake: () 
   for (const component of order) {
     const station = new Station(component, worker, tasksOf, timed.has(component.id));
     stations.set(component.id, station);
-    addTasks(station, firstIds.get(component.id)!, splits, wake);
+    station.firstId = firstIds.get(component.id)!;
+    addTasks(station, station.firstId, splits, wake, outbox);
     for (const input of component.inputs) connect(stations.get(input.from.component)!, station, input);
   }
   return [...stations.values()];
@@ -83,12 +94,18 @@ function firstTaskIds(built: Built): ReadonlyMap<string, number> {
   return ids;
 }
 
-function addTasks(station: Station, firstId: number, splits: Splits, wake: () => void): void {
+function addTasks(
+  station: Station,
+  firstId: number,
+  splits: Splits,
+  wake: () => void,
+  outbox: ((bytes: number) => void) | undefined,
+): void {
   const { component } = station;
   const { parallelism } = component.settings;
   if (component.kind === 'spout') station.gate.whenOpens(wake);
   for (let index = 0; index < parallelism; index++) {
-    if (component.kind !== 'spout') station.tasks.push(makeTask(station, component, index, firstId));
+    if (component.kind !== 'spout') station.tasks.push(makeTask(station, component, index, firstId, outbox));
     else if (component.code.kind === 'queue') {
       station.spouts.push(new QueueSpoutTask(station, index, firstId, component.code, wake));
     } else {
@@ -106,8 +123,13 @@ function makeTask(
   component: Exclude<Component, SpoutComponent>,
   index: number,
   firstId: number,
+  outbox: ((bytes: number) => void) | undefined,
 ): EngineTask {
-  if (component.kind === 'sink') return new SinkTask(station, index, firstId, component.sink);
+  if (component.kind === 'sink') {
+    const { epochs } = component.sink;
+    if (outbox !== undefined && epochs !== undefined) return new OutboxTask(station, index, epochs, outbox);
+    return new SinkTask(station, index, firstId, component.sink);
+  }
   const { code } = component;
   switch (code.kind) {
     case 'flatMap':
@@ -123,11 +145,11 @@ function makeTask(
 }
 
 /** The edge from one output to the tasks of an input. */
-export function edgeTo(station: Station, input: NamedInput): Edge {
+export function edgeTo(station: Station, input: NamedInput, ports = portsOf(station, input)): Edge {
   const { worker, metrics } = station;
   const target: EdgeTarget = {
     component: station.id,
-    ports: station.tasks.map((task) => task.port(input.name)),
+    ports,
     random: worker.runtime.random,
     reject: (cause, detail, value, time) => {
       worker.options.log(station.id, `${detail}; given to the ledger`);
@@ -139,13 +161,31 @@ export function edgeTo(station: Station, input: NamedInput): Edge {
   return new EncodingEdge(edge, input.from.component, input.from.stream, station.freeze, (error) => worker.fail(error));
 }
 
+function portsOf(station: Station, input: NamedInput): readonly Port[] {
+  return station.tasks.map((task) => task.port(input.name));
+}
+
 function connect(source: Station, station: Station, input: NamedInput): void {
   station.gate.addUpstream(source.gate);
   const stream = source.component.streams.findIndex(({ name }) => name === input.from.stream);
+  const aligned = mustAlign(station);
   for (const [index, { outputs }] of [...source.tasks, ...source.spouts].entries()) {
     const output = outputs[stream]!;
-    output.edges.push(edgeTo(station, input));
+    const inlets = station.tasks.map(({ alignment }) => alignment.inlet());
+    output.barriers.push(...inlets);
+    const ports = portsOf(station, input);
+    output.edges.push(edgeTo(station, input, aligned ? ports.map((port, i) => inlets[i]!.port(port)) : ports));
     if (!station.timed) continue;
-    for (const { eventTime } of station.tasks) output.inlets.push(eventTime!.inlet(source.id, index));
+    for (const [i, { eventTime }] of station.tasks.entries()) {
+      const time = eventTime!.inlet(source.id, index);
+      output.inlets.push(aligned ? inlets[i]!.time(time) : time);
+    }
   }
+}
+
+/** A barrier may have come on one way in and not yet on another, or the task itself lets nothing in behind it. */
+function mustAlign({ component, worker, tasksOf }: Station): boolean {
+  if (worker.keeps !== 'checkpoints') return false;
+  if (component.kind === 'bolt' && component.code.kind === 'manual') return true;
+  return component.inputs.reduce((ways, { from }) => ways + tasksOf(from.component), 0) > 1;
 }

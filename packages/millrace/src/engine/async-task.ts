@@ -10,6 +10,8 @@ import { MillraceError } from '../errors.ts';
 import type { AsyncCall, BoltCode } from '../topology/bolt.ts';
 import type { CanonicalKey, Key } from '../topology/key.ts';
 import { canonicalKey } from '../topology/key.ts';
+import { Alignment } from './alignment.ts';
+import type { Barrier } from './barrier.ts';
 import type { Port } from './edge.ts';
 import { TimeMerge } from './event-time.ts';
 import { Fifo } from './fifo.ts';
@@ -38,8 +40,12 @@ interface Call {
 
 export class AsyncTask implements EngineTask {
   readonly outputs: readonly Output[];
-  readonly #watermarks = new HeldWatermarks((watermark, idle) => this.outputs[0]!.advance(watermark, idle));
+  readonly #watermarks = new HeldWatermarks(
+    (watermark, idle) => this.outputs[0]!.advance(watermark, idle),
+    (barrier) => this.#cut(barrier),
+  );
   readonly eventTime = new TimeMerge((watermark, idle) => this.#watermarks.advance(watermark, idle));
+  readonly alignment: Alignment;
   readonly #station: Station;
   readonly #index: number;
   readonly #code: AsyncCode;
@@ -60,6 +66,7 @@ export class AsyncTask implements EngineTask {
     this.#timeout = code.timeout === undefined ? undefined : milliseconds(code.timeout);
     this.#room = new Room(station.gate, station.component.settings.queue + code.concurrency);
     this.outputs = station.makeOutputs();
+    this.alignment = new Alignment(station, (barrier) => this.#watermarks.barrier(barrier));
   }
 
   port(input: string | undefined): Port {
@@ -67,10 +74,10 @@ export class AsyncTask implements EngineTask {
   }
   async open(): Promise<void> {}
   get idle(): boolean {
-    return this.#room.used === 0;
+    return this.queued === 0;
   }
   get queued(): number {
-    return this.#room.used;
+    return this.#room.used + this.alignment.waiting;
   }
   timeReport(): TaskTime {
     const { watermark, inFront } = this.#watermarks;
@@ -79,6 +86,11 @@ export class AsyncTask implements EngineTask {
   flush(): void {}
   async close(now: boolean): Promise<void> {
     if (now) for (const call of this.#running) call.abort?.abort(new Error('the topology was killed'));
+  }
+
+  #cut(barrier: Barrier): void {
+    barrier.passed(this.#station.id, this.#index, {});
+    this.outputs[0]!.barrier(barrier);
   }
 
   #receive(input: string | undefined, value: unknown, time: number, key: Key | undefined): void {

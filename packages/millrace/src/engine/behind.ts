@@ -1,8 +1,9 @@
 /**
- * What came to a task while it could take nothing: inputs, watermarks and ticks in the order of their arrival (law 2),
+ * What came to a task while it could take nothing: inputs, watermarks, barriers and ticks in the order of their arrival (law 2),
  * the inputs with their trees held and against a bound. `drain` takes them up again while the task can.
  */
 import type { Key } from '../topology/key.ts';
+import type { Barrier } from './barrier.ts';
 import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
 import type { Station } from './station.ts';
@@ -10,12 +11,13 @@ import type { Anchor } from './tree.ts';
 
 /** A task with such a queue. */
 export interface Takes<P> {
-  /** Whether an input, or a watermark or tick, can be taken now, as far as the task itself goes. */
+  /** Whether an input, or a watermark, barrier or tick, can be taken now, as far as the task itself goes. */
   mayRun(): boolean;
   mayMove(): boolean;
   run(port: P, value: unknown, time: number, key: Key | undefined): void;
   move(watermark: number, idle: boolean): void;
   tick?(time: number): void;
+  cut(barrier: Barrier): void;
 }
 
 interface Input<P> {
@@ -37,12 +39,17 @@ interface Ticked {
   time: number;
 }
 
+interface Cut {
+  readonly kind: 'barrier';
+  readonly barrier: Barrier;
+}
+
 export class Behind<P> {
   readonly #station: Station;
   readonly #task: Takes<P>;
   readonly #room: Room;
-  readonly #queue = new Fifo<Input<P> | Moved | Ticked>();
-  /** The last in the queue, unless it is an input. */
+  readonly #queue = new Fifo<Input<P> | Moved | Ticked | Cut>();
+  /** The last in the queue, if it is one that a later one may replace. */
   #last: Moved | Ticked | undefined;
   /** `drain` is at work, or waits for room downstream. */
   #draining = false;
@@ -53,7 +60,7 @@ export class Behind<P> {
     this.#room = new Room(station.gate, station.component.settings.queue);
   }
 
-  /** Inputs, watermarks and ticks that wait. */
+  /** Inputs, watermarks, barriers and ticks that wait. */
   get length(): number {
     return this.#queue.length;
   }
@@ -89,6 +96,12 @@ export class Behind<P> {
     this.#queue.push(this.#last);
   }
 
+  barrier(barrier: Barrier): void {
+    if (this.#isFree()) return this.#task.cut(barrier);
+    this.#last = undefined;
+    this.#queue.push({ kind: 'barrier', barrier });
+  }
+
   #isFree(): boolean {
     return this.length === 0 && this.#task.mayMove();
   }
@@ -115,9 +128,10 @@ export class Behind<P> {
     worker.progress();
   }
 
-  #take(next: Input<P> | Moved | Ticked): void {
+  #take(next: Input<P> | Moved | Ticked | Cut): void {
     if (next.kind === 'watermark') return this.#task.move(next.watermark, next.idle);
     if (next.kind === 'tick') return this.#task.tick!(next.time);
+    if (next.kind === 'barrier') return this.#task.cut(next.barrier);
     const { port, value, time, key, anchor } = next;
     this.#station.worker.stepAlone(anchor, () => this.#task.run(port, value, time, key));
     this.#room.give();

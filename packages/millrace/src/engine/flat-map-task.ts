@@ -5,6 +5,8 @@
  */
 import type { BoltCode } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
+import { Alignment } from './alignment.ts';
+import type { Barrier } from './barrier.ts';
 import { Behind } from './behind.ts';
 import type { Port } from './edge.ts';
 import { TimeMerge } from './event-time.ts';
@@ -44,11 +46,13 @@ interface Pull {
 export class FlatMapTask implements EngineTask {
   readonly outputs: readonly Output[];
   readonly #station: Station;
+  readonly #index: number;
   readonly #output: Output;
   readonly #each: Each;
   readonly #retrying: Retrying<FlatMapPort>;
   readonly #behind: Behind<FlatMapPort>;
   readonly eventTime = new TimeMerge((watermark, idle) => this.#behind.advance(watermark, idle));
+  readonly alignment: Alignment;
   #suspended = false;
   /** Given on last. */
   #watermark = -Infinity;
@@ -59,6 +63,8 @@ export class FlatMapTask implements EngineTask {
     this.#output = this.outputs[0]!;
     this.#each = code.each as Each;
     this.#behind = new Behind(station, this);
+    this.alignment = new Alignment(station, (barrier) => this.#behind.barrier(barrier));
+    this.#index = index;
     this.#retrying = new Retrying<FlatMapPort>(
       station,
       index,
@@ -75,7 +81,7 @@ export class FlatMapTask implements EngineTask {
     return this.queued === 0 && !this.#suspended;
   }
   get queued(): number {
-    return this.#retrying.waiting + this.#behind.length;
+    return this.#retrying.waiting + this.#behind.length + this.alignment.waiting;
   }
   timeReport(): TaskTime {
     const waits: Wait[] = [];
@@ -104,6 +110,11 @@ export class FlatMapTask implements EngineTask {
   move(watermark: number, idle: boolean): void {
     this.#watermark = watermark;
     this.#output.advance(watermark, idle);
+  }
+
+  cut(barrier: Barrier): void {
+    barrier.passed(this.#station.id, this.#index, {});
+    this.#output.barrier(barrier);
   }
 
   #again(input: Waiting<FlatMapPort>): Ran {

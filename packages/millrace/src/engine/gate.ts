@@ -12,6 +12,7 @@ import { Fifo } from './fifo.ts';
 
 export class Gate {
   readonly #timers: Timers;
+  readonly #isSpout: boolean;
   readonly #upstream = new Set<Gate>();
   #full = 0;
   /** Queues of this component that are at their bound. */
@@ -20,8 +21,9 @@ export class Gate {
   #calling = false;
   readonly #always: (() => void)[] = [];
 
-  constructor(timers: Timers) {
+  constructor(timers: Timers, isSpout = false) {
     this.#timers = timers;
+    this.#isSpout = isSpout;
   }
 
   /** Closed while a queue downstream is full. */
@@ -35,14 +37,15 @@ export class Gate {
     for (const further of gate.#upstream) this.#upstream.add(further);
   }
 
-  full(): void {
+  /** `closes`: all that is upstream, or only the spouts there, where the others must be able to go on. */
+  full(closes: 'upstream' | 'spouts' = 'upstream'): void {
     this.#own++;
-    for (const gate of this.#upstream) gate.#full++;
+    for (const gate of this.#upstream) if (closes === 'upstream' || gate.#isSpout) gate.#full++;
   }
 
-  roomAgain(): void {
+  roomAgain(closed: 'upstream' | 'spouts' = 'upstream'): void {
     this.#own--;
-    for (const gate of this.#upstream) gate.#open();
+    for (const gate of this.#upstream) if (closed === 'upstream' || gate.#isSpout) gate.#open();
   }
 
   /** Whether a full queue of this component is a reason for that gate to be closed. */
@@ -80,11 +83,13 @@ export class Gate {
 export class Room {
   readonly #gate: Gate;
   readonly #bound: number;
+  readonly #closes: 'upstream' | 'spouts';
   #used = 0;
 
-  constructor(gate: Gate, bound: number) {
+  constructor(gate: Gate, bound: number, closes: 'upstream' | 'spouts' = 'upstream') {
     this.#gate = gate;
     this.#bound = bound;
+    this.#closes = closes;
   }
 
   get used(): number {
@@ -94,9 +99,9 @@ export class Room {
     return this.#used >= this.#bound;
   }
   take(): void {
-    if (++this.#used === this.#bound) this.#gate.full();
+    if (++this.#used === this.#bound) this.#gate.full(this.#closes);
   }
   give(): void {
-    if (this.#used-- === this.#bound) this.#gate.roomAgain();
+    if (this.#used-- === this.#bound) this.#gate.roomAgain(this.#closes);
   }
 }

@@ -1,14 +1,18 @@
 /**
  * A task of a log spout: reads its splits, follows each record's tree, replays what failed, and notes, per split, the
- * position below which everything is done. At-most-once notes the position first, durably, and only then sends off.
+ * position below which everything is done. At-most-once notes the position first, durably, and only then sends off; where
+ * checkpoints are kept, a barrier takes the positions along.
  * A watermark follows the records that it speaks of: what is not sent off yet does not count.
  */
+
+import type { SplitPosition } from '../checkpoints/checkpoint-store.ts';
 import { shown } from '../codec/shown.ts';
 import { MillraceError } from '../errors.ts';
 import type { SourceTime } from '../time/source-time.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
+import type { Barrier } from './barrier.ts';
 import type { Metrics } from './metrics.ts';
 import type { Output } from './output.ts';
 import { LogRoot, Split } from './split.ts';
@@ -20,6 +24,8 @@ type LogCode = Extract<SpoutCode, { readonly kind: 'log' }>;
 
 /** Records asked of the source at once. */
 const BATCH = 256;
+/** Positions of checkpoints are noted at the source this often (ms). */
+const NOTE_EVERY = 1000;
 
 export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   readonly outputs: readonly Output[];
@@ -30,8 +36,12 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   readonly #wake: () => void;
   readonly #splits: readonly Split[];
   readonly #context: Task;
-  /** At-least-once: trees are followed, and what fails is replayed. */
+  /** Acking: trees are followed, and what fails is replayed. */
   readonly #tracks: boolean;
+  /** At-most-once: what is about to be sent off is noted first. */
+  readonly #notesFirst: boolean;
+  /** Where to go on, by split: what a checkpoint says. */
+  #restored: ReadonlyMap<string, SplitPosition> | undefined;
   readonly #maxPending: number;
   readonly eventTime: SourceTime | undefined;
   readonly #timestamps: Timestamps | undefined;
@@ -48,6 +58,9 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   #lastCommit: Promise<void> = Promise.resolve();
   #over = false;
   #failures = 0;
+  /** How far the last checkpoint that was completed is. */
+  #complete: ReadonlyMap<string, SplitPosition> | undefined;
+  #noteNext = 0;
 
   constructor(
     station: Station,
@@ -65,7 +78,8 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.outputs = station.makeOutputs();
     this.#splits = splits.map((name) => new Split(station.id, name));
     this.#context = station.taskContext(index, firstId);
-    this.#tracks = station.worker.options.guarantee === 'at-least-once';
+    this.#tracks = station.worker.keeps === 'acking';
+    this.#notesFirst = station.worker.keeps === 'nothing';
     const { maxPending, time } = station.component.settings;
     this.#maxPending = maxPending;
     this.#timestamps = Timestamps.for(time!, station.timed, station.worker.runtime.clock);
@@ -117,7 +131,45 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       reject: (split, position, next, rejected) => this.#reject(splitOf(split), position, next, rejected),
     };
     this.#reader = await this.#code.open(context as never);
-    for (const split of this.#splits) this.#reader.seek(split.name, undefined);
+    for (const split of this.#splits) this.#reader.seek(split.name, this.#goOn(split));
+  }
+
+  /** Before `open`: what the checkpoint that is restored says of the component's splits. */
+  restore(splits: ReadonlyMap<string, SplitPosition>): void {
+    this.#restored = splits;
+  }
+
+  #goOn(split: Split): Position | undefined {
+    const at = this.#restored?.get(split.name);
+    if (at === undefined) return undefined;
+    split.taken = at.position;
+    split.time?.resume(at.newest, at.watermark);
+    return at.position;
+  }
+
+  /** What has been sent off belongs to the epoch before, what has only been taken does not. */
+  barrier(barrier: Barrier): void {
+    const splits = new Map<string, SplitPosition>();
+    for (const { name, taken, time } of this.#splits) {
+      const { newest = -Infinity, watermark = -Infinity } = time ?? {};
+      splits.set(name, { position: taken, newest, watermark });
+    }
+    for (let i = this.#batch.length - 1; i >= this.#sent; i--) {
+      const { split, position } = this.#batch[i]!;
+      splits.set(split.name, { ...splits.get(split.name)!, position });
+    }
+    const completed = () => this.#noteAt(splits);
+    barrier.passed(this.#station.id, this.#index, { splits, completed });
+    for (const output of this.outputs) output.barrier(barrier);
+  }
+
+  /** For whoever asks how far it is behind. Not each time: the checkpoint is what counts. */
+  async #noteAt(splits: ReadonlyMap<string, SplitPosition>): Promise<void> {
+    this.#complete = splits;
+    const now = this.#station.worker.runtime.clock.monotonic();
+    if (now < this.#noteNext) return;
+    this.#noteNext = now + NOTE_EVERY;
+    await this.commit();
   }
 
   activate(): void {
@@ -168,7 +220,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     if (!this.#active || !this.#ready || this.#sourceEnded || room <= 0) return false;
     this.#askSource(Math.min(room, BATCH));
     if (this.#tracks) this.#pauseLongSplits();
-    else this.#commitFirst();
+    else if (this.#notesFirst) this.#commitFirst();
     // Nothing given (all of it was rejected, say) and more to come: asked again, after everybody else.
     if (this.#ready && this.#batch.length === 0) this.#wake();
     return this.#batch.length > 0;
@@ -329,7 +381,9 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   }
 
   async commit(): Promise<void> {
+    const complete = this.#complete;
     if (this.#tracks) await this.#note((split) => split.done);
+    else if (complete !== undefined) await this.#note((split) => complete.get(split.name)?.position);
     else await this.#lastCommit;
   }
 

@@ -9,6 +9,8 @@ import { shown } from '../codec/shown.ts';
 import { MillraceError } from '../errors.ts';
 import type { BoltCode, Lifecycle, Tuple } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
+import { Alignment } from './alignment.ts';
+import type { Barrier } from './barrier.ts';
 import type { Port } from './edge.ts';
 import { TimeMerge } from './event-time.ts';
 import { Fifo } from './fifo.ts';
@@ -36,6 +38,7 @@ class HeldTuple implements Tuple<unknown> {
   readonly time: number;
   readonly key: Key | undefined;
   readonly source: string;
+  readonly input: string | undefined;
   readonly #anchor: Anchor | undefined;
   readonly #since: number;
   readonly #epoch: Epoch;
@@ -47,6 +50,7 @@ class HeldTuple implements Tuple<unknown> {
     time: number,
     key: Key | undefined,
     source: string,
+    input: string | undefined,
     anchor: Anchor | undefined,
     since: number,
     epoch: Epoch,
@@ -55,6 +59,7 @@ class HeldTuple implements Tuple<unknown> {
     this.time = time;
     this.key = key;
     this.source = source;
+    this.input = input;
     this.#anchor = anchor;
     this.#since = since;
     this.#epoch = epoch;
@@ -83,10 +88,16 @@ class HeldTuple implements Tuple<unknown> {
 
 export class ManualTask implements EngineTask {
   readonly outputs: readonly Output[];
-  readonly #watermarks = new HeldWatermarks((watermark, idle) => {
-    for (const output of this.outputs) output.advance(watermark, idle);
-  });
+  readonly #watermarks = new HeldWatermarks(
+    (watermark, idle) => {
+      for (const output of this.outputs) output.advance(watermark, idle);
+    },
+    (barrier) => this.#cut(barrier),
+  );
   readonly eventTime = new TimeMerge((watermark, idle) => this.#watermarks.advance(watermark, idle));
+  readonly alignment: Alignment;
+  /** A barrier waits for the tuples before it; those behind it are not let in. */
+  #cutting = false;
   /** Of the tuples that this step has ended: what it emits besides comes before a watermark that waits for them. */
   readonly #ended: Epoch[] = [];
   readonly #station: Station;
@@ -104,6 +115,7 @@ export class ManualTask implements EngineTask {
     this.#index = index;
     this.#room = new Room(station.gate, station.component.settings.queue);
     this.outputs = station.makeOutputs();
+    this.alignment = new Alignment(station, (barrier) => this.#prepareCut(barrier));
     this.#code = code.prepare({
       ...station.taskContext(index, firstId),
       emit: this.#emitters(),
@@ -118,7 +130,7 @@ export class ManualTask implements EngineTask {
   port(input: string | undefined): Port {
     const { inputs } = this.#station.component;
     const source = inputs.find((i) => i.name === input)!.from.component;
-    return { receive: (value, time, key) => this.#receive(value, time, key, source) };
+    return { receive: (value, time, key) => this.#receive(value, time, key, source, input) };
   }
   async open(): Promise<void> {
     this.#ticker?.start();
@@ -128,7 +140,7 @@ export class ManualTask implements EngineTask {
     return this.#late.length === 0;
   }
   get queued(): number {
-    return this.#room.used;
+    return this.#room.used + this.alignment.waiting;
   }
   timeReport(): TaskTime {
     const { watermark, inFront } = this.#watermarks;
@@ -143,17 +155,43 @@ export class ManualTask implements EngineTask {
     await this.#code.cleanup?.();
   }
 
+  /**
+   * What the bolt emits may come of several tuples, so none behind a barrier may be among them before it has gone on: the
+   * bolt is asked to give on what it holds, and gets no more until it has.
+   */
+  #prepareCut(barrier: Barrier): void {
+    this.#cutting = true;
+    this.alignment.close();
+    this.#watermarks.barrier(barrier);
+    this.#flushToCut();
+  }
+
+  /** Again after each tuple that ends: what was under way may have kept it from giving on the rest. */
+  #flushToCut(): void {
+    const { worker, gate } = this.#station;
+    if (!this.#cutting || worker.dead || this.#room.used === 0) return;
+    if (gate.closed) return gate.whenOpen(() => this.#flushToCut());
+    this.#flush();
+  }
+
+  #cut(barrier: Barrier): void {
+    barrier.passed(this.#station.id, this.#index, {});
+    for (const output of this.outputs) output.barrier(barrier);
+    this.#cutting = false;
+    this.#station.worker.runtime.timers.soon(() => this.alignment.open());
+  }
+
   #flush(): void {
     this.#run(() => this.#code.flush());
   }
 
-  #receive(value: unknown, time: number, key: Key | undefined, source: string): void {
+  #receive(value: unknown, time: number, key: Key | undefined, source: string, input: string | undefined): void {
     const { worker, metrics } = this.#station;
     const { anchor } = worker;
     anchor?.hold();
     this.#room.take();
     const since = worker.runtime.clock.monotonic();
-    const tuple = new HeldTuple(value, time, key, source, anchor, since, this.#watermarks.arrived());
+    const tuple = new HeldTuple(value, time, key, source, input, anchor, since, this.#watermarks.arrived());
     worker.stopwatch.in(metrics);
     metrics.ended++;
     const failed = this.#collect(
@@ -223,7 +261,9 @@ export class ManualTask implements EngineTask {
   }
 
   #letTimeGoOn(): void {
-    for (const epoch of this.#ended.splice(0)) this.#watermarks.done(epoch);
+    const ended = this.#ended.splice(0);
+    for (const epoch of ended) this.#watermarks.done(epoch);
+    if (this.#cutting && ended.length > 0) this.#station.worker.runtime.timers.soon(() => this.#flushToCut());
   }
 
   #threw(thrown: unknown, input: string): MillraceError {
@@ -278,12 +318,23 @@ export class ManualTask implements EngineTask {
     if (failed === undefined) metrics.acked++;
     else {
       metrics.failed++;
-      anchor?.fail(failed.cause);
+      this.#fail(held, failed.cause);
     }
     this.#room.give();
     this.#ended.push(HeldTuple.epochOf(held));
     anchor?.release();
     worker.progress();
+  }
+
+  /** What checkpoints keep is not replayed behind the watermark: the tuple is given up here. */
+  #fail(held: HeldTuple, cause: unknown): void {
+    const { worker, metrics } = this.#station;
+    const anchor = HeldTuple.anchorOf(held);
+    if (worker.keeps !== 'checkpoints' || anchor?.inLedger) return anchor?.fail(cause);
+    const { value, time, input } = held;
+    const error = this.#station.userError(this.#index, cause, shown(value));
+    worker.options.log(this.#station.id, `${error.message}; given to the ledger`);
+    worker.lose({ metrics, input, cause: 'error', detail: error.message, value, time }, anchor);
   }
 
   #emitters(): unknown {

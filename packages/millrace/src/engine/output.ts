@@ -1,6 +1,7 @@
 /** One stream of one task: what was emitted during the current step, and the edges that it is delivered to. */
 import type { DeclaredStream } from '../topology/emits.ts';
 import { DEFAULT_STREAM } from '../topology/emits.ts';
+import type { Barrier, BarrierInlet } from './barrier.ts';
 import type { Edge } from './edge.ts';
 import type { TimeInlet } from './event-time.ts';
 import type { StreamMetrics } from './metrics.ts';
@@ -28,6 +29,8 @@ export class Output {
   readonly edges: Edge[] = [];
   /** Of the tasks that these values go to and that need event time, or pass it on. */
   readonly inlets: TimeInlet[] = [];
+  /** Of all tasks that these values may go to. */
+  readonly barriers: BarrierInlet[] = [];
   readonly #freeze: (<T>(value: T) => T) | undefined;
 
   constructor(metrics: StreamMetrics, direct: boolean, freeze: (<T>(value: T) => T) | undefined) {
@@ -66,6 +69,11 @@ export class Output {
   /** Event time has come so far, after all that was delivered. */
   advance(watermark: number, idle: boolean): void {
     for (let i = 0; i < this.inlets.length; i++) this.inlets[i]!.advance(watermark, idle);
+  }
+
+  /** All that was delivered belongs to the epoch before, and what follows to the next (law 4). */
+  barrier(barrier: Barrier): void {
+    for (const inlet of this.barriers) inlet.barrier(barrier);
   }
 
   /** Forgets all that was emitted: the step failed. */

@@ -1,7 +1,7 @@
 /**
  * A task of a queue spout: what it emits is sent off in order while there is room, and each tuple with a message id ends
  * with exactly one `ack` or `fail`. A tuple that stays silent for its message timeout fails: within [T, 2T], as in
- * Storm. At-most-once acks when a tuple is sent off. For event time the task is one split.
+ * Storm. At-most-once acks when a tuple is sent off; where checkpoints are kept, when the one behind it is complete. For event time the task is one split.
  */
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Origin } from '../ledger/ledger.ts';
@@ -10,6 +10,7 @@ import type { SplitWatermark } from '../time/split-watermark.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { MessageId, QueueReader, Rejected, SpoutCode } from '../topology/spout.ts';
 import type { Task } from '../topology/task.ts';
+import type { Barrier } from './barrier.ts';
 import { Fifo } from './fifo.ts';
 import type { Metrics } from './metrics.ts';
 import type { Output } from './output.ts';
@@ -57,10 +58,13 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   readonly outputs: readonly Output[];
   readonly #station: Station;
   readonly #metrics: Metrics;
+  readonly #index: number;
   readonly #code: QueueCode;
   readonly #wake: () => void;
   readonly #context: Task;
   readonly #tracks: boolean;
+  /** Where checkpoints are kept: sent off since the last barrier, to be acked when the next checkpoint is complete. */
+  #unacked: MessageId[] | undefined;
   readonly eventTime: SourceTime | undefined;
   readonly #split: SplitWatermark | undefined;
   readonly #timestamps: Timestamps | undefined;
@@ -79,11 +83,13 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   constructor(station: Station, index: number, firstId: number, code: QueueCode, wake: () => void) {
     this.#station = station;
     this.#metrics = station.metrics;
+    this.#index = index;
     this.#code = code;
     this.#wake = wake;
     this.outputs = station.makeOutputs();
     this.#context = station.taskContext(index, firstId);
-    this.#tracks = station.worker.options.guarantee === 'at-least-once';
+    this.#tracks = station.worker.keeps === 'acking';
+    if (station.worker.keeps === 'checkpoints') this.#unacked = [];
     this.#timestamps = Timestamps.for(station.component.settings.time!, station.timed, station.worker.runtime.clock);
     const align = (_: string, farAhead: boolean) => this.#align(farAhead);
     this.eventTime = station.sourceTime([`task ${index}`], this.outputs, { wake, align });
@@ -188,7 +194,10 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   #send({ output, value, time: given, id, task }: Emitted): void {
     const { worker } = this.#station;
     const tracked = this.#tracks ? id : undefined;
-    if (tracked === undefined && id !== undefined) this.#call(() => this.#reader!.ack?.(id));
+    if (tracked === undefined && id !== undefined) {
+      if (this.#unacked === undefined) this.#call(() => this.#reader!.ack?.(id));
+      else this.#unacked.push(id);
+    }
     const root = new QueueRoot(this, this.#station.id, tracked, worker.stopwatch.now);
     if (tracked !== undefined) this.#enter(root);
     const time = this.#timestamps === undefined ? given : this.#timestamps.of(value, given);
@@ -202,6 +211,17 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     root.release();
     worker.anchor = undefined;
     this.#split?.sent(value, time);
+  }
+
+  barrier(barrier: Barrier): void {
+    const ids = this.#unacked ?? [];
+    this.#unacked = [];
+    const completed = () => {
+      for (const id of ids) this.#call(() => this.#reader!.ack?.(id));
+      this.#metrics.acked += ids.length;
+    };
+    barrier.passed(this.#station.id, this.#index, { completed });
+    for (const output of this.outputs) output.barrier(barrier);
   }
 
   finished(root: QueueRoot): void {

@@ -6,7 +6,10 @@
 import { shown } from '../codec/shown.ts';
 import { milliseconds } from '../duration.ts';
 import type { Sink, SinkWriter } from '../topology/sink.ts';
+import { Alignment } from './alignment.ts';
+import type { Barrier } from './barrier.ts';
 import type { Port } from './edge.ts';
+import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
 import type { Output } from './output.ts';
 import type { EngineTask, Station } from './station.ts';
@@ -33,6 +36,12 @@ export class SinkTask implements EngineTask, Port {
   #filling = new Batch();
   #writing: Batch | undefined;
   #cancelTimer: (() => void) | undefined;
+  readonly alignment: Alignment;
+  /** Values that have come, and of them those that have been written or given up. */
+  #came = 0;
+  #ended = 0;
+  /** Barriers, and how many values came before each. */
+  readonly #barriers = new Fifo<{ readonly barrier: Barrier; readonly after: number }>();
   /** The batch that fills has been old enough for a while: it is written as soon as the last write has ended. */
   #overdue = false;
 
@@ -43,6 +52,7 @@ export class SinkTask implements EngineTask, Port {
     this.#firstId = firstId;
     this.#every = milliseconds(sink.batch.every);
     this.#room = new Room(station.gate, 2 * sink.batch.size);
+    this.alignment = new Alignment(station, (barrier) => this.#cut(barrier));
   }
 
   port(): Port {
@@ -58,7 +68,7 @@ export class SinkTask implements EngineTask, Port {
     return this.#writing === undefined;
   }
   get queued(): number {
-    return this.#room.used;
+    return this.#room.used + this.alignment.waiting;
   }
   flush(): void {
     if (this.#writing === undefined && this.#filling.values.length > 0) this.#write();
@@ -72,11 +82,27 @@ export class SinkTask implements EngineTask, Port {
     const { worker } = this.#station;
     worker.anchor?.hold();
     this.#room.take();
+    this.#came++;
     const batch = this.#filling;
     batch.anchors.push(worker.anchor);
     batch.values.push(value);
     if (batch.times.push(time) === 1) this.#startTimer(batch);
     if (batch.values.length >= this.#sink.batch.size && this.#writing === undefined) this.#write();
+  }
+
+  /** What came before it is written as soon as may be; then it has gone by. */
+  #cut(barrier: Barrier): void {
+    this.#barriers.push({ barrier, after: this.#came });
+    if (this.#writing !== undefined) this.#overdue = this.#filling.values.length > 0;
+    else this.flush();
+    this.#tellBarriers();
+  }
+
+  #tellBarriers(): void {
+    for (let first = this.#barriers.first; first && first.after <= this.#ended; first = this.#barriers.first) {
+      this.#barriers.shift();
+      first.barrier.passed(this.#station.id, this.#index, {});
+    }
   }
 
   #startTimer(batch: Batch): void {
@@ -162,12 +188,14 @@ export class SinkTask implements EngineTask, Port {
   #done(batch: Batch): void {
     const { worker } = this.#station;
     this.#writing = undefined;
+    this.#ended += batch.values.length;
     for (const anchor of batch.anchors) {
       this.#room.give();
       anchor?.release();
     }
     const { values } = this.#filling;
     if (this.#overdue || values.length >= this.#sink.batch.size) this.#write();
+    this.#tellBarriers();
     worker.progress();
   }
 }

@@ -1,5 +1,6 @@
 /** What the loop asks of a spout's task, whichever kind it is. */
 import type { SourceTime } from '../time/source-time.ts';
+import type { Barrier } from './barrier.ts';
 import type { Output } from './output.ts';
 
 export interface SpoutTask {
@@ -15,6 +16,8 @@ export interface SpoutTask {
   readonly queued: number;
   /** How far event time has come here; undefined where nobody downstream asks for it. */
   readonly eventTime: SourceTime | undefined;
+  /** Puts a barrier behind all that has been sent off. From outside of any step, also while downstream is full. */
+  barrier(barrier: Barrier): void;
   activate(): void;
   deactivate(): void;
   /** Writes down what is done, where the source keeps that. */

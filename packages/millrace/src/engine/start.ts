@@ -1,5 +1,5 @@
 /** Starts a topology on this worker and follows it to its end: active, draining, and completed, stopped, killed or failed. */
-import { MillraceError } from '../errors.ts';
+import { MillraceError, messageOf } from '../errors.ts';
 import type { KeyContent } from '../state/keyed-store.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { Epoch } from '../topology/epoch.ts';
@@ -8,6 +8,8 @@ import type { Receipt } from '../topology/receipt.ts';
 import { receiptOf } from '../topology/receipt.ts';
 import type { Built } from '../topology/topology.ts';
 import { assemble, edgeTo, findSplits } from './assemble.ts';
+import { Checkpointing } from './checkpoints/checkpointing.ts';
+import { takeOver } from './checkpoints/take-over.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { Explainer } from './explainer.ts';
 import type { ComponentEventTime, Explanation } from './explanation.ts';
@@ -43,6 +45,7 @@ class RunningTopology implements Running {
   #stations: readonly Station[] = [];
   #explainer!: Explainer;
   #loop: Loop | undefined;
+  #checkpointing: Checkpointing | undefined;
   #state: TopologyState = 'active';
   #ending = false;
   #cancelCommit: () => void = () => {};
@@ -53,7 +56,9 @@ class RunningTopology implements Running {
     this.receipt = receiptOf(built, options.guarantee);
     this.#options = options;
     this.#startedAt = options.runtime.clock.monotonic();
-    this.#worker = new Worker(this.name, options, (cause) => void this.#fail(cause));
+    if (options.guarantee === 'exactly-once' && options.checkpoints === undefined)
+      throw new MillraceError('MR_GUARANTEE', [options.guarantee, this.name, ['no checkpoints are kept']]);
+    this.#worker = new Worker(this.name, options, keptBy(this.receipt, options), (cause) => void this.#fail(cause));
     this.done = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -67,7 +72,13 @@ class RunningTopology implements Running {
   async open(built: Built): Promise<void> {
     try {
       const splits = await findSplits(built, this.#worker);
-      this.#stations = assemble(built, this.#worker, splits, () => this.#loop?.wake());
+      const outbox = this.#publishesEpochs ? (bytes: number) => this.#checkpointing!.grew(bytes) : undefined;
+      this.#stations = assemble(built, this.#worker, splits, () => this.#loop?.wake(), outbox);
+      const { checkpoints } = this.#options;
+      if (this.#worker.keeps === 'checkpoints') {
+        const taken = await takeOver(built, this.#stations, this.#worker, checkpoints!);
+        this.#checkpointing = new Checkpointing(this.#worker, this.#stations, checkpoints!, taken);
+      }
       this.#explainer = new Explainer(
         this.#stations,
         () => this.#options.runtime.clock.now(),
@@ -88,7 +99,8 @@ class RunningTopology implements Running {
     this.#loop = new Loop(this.#worker, spouts, () => {
       if (this.#exhausted()) this.#end('completed', true);
     });
-    this.#commitLater();
+    if (this.#checkpointing === undefined) this.#commitLater();
+    else this.#checkpointing.start();
     new Standstill(this.#stations, (component) => this.explain(component)).start(() => this.#state === 'active');
     this.#loop.start();
   }
@@ -107,10 +119,11 @@ class RunningTopology implements Running {
   }
 
   checkpoints(): CheckpointStatus | undefined {
-    return undefined;
+    return this.#checkpointing?.status();
   }
   async checkpoint(): Promise<Epoch> {
-    throw new TypeError(`'${this.name}' makes no checkpoints`);
+    if (this.#checkpointing === undefined) throw new MillraceError('MR_NO_CHECKPOINTS', [this.name]);
+    return this.#checkpointing.checkpoint();
   }
 
   metrics(): TopologyMetrics {
@@ -161,6 +174,8 @@ class RunningTopology implements Running {
       });
       root.release();
     });
+    // What it changed must be kept before it is forgotten where it came from.
+    if (this.#checkpointing !== undefined) await this.#checkpointing.checkpoint();
   }
 
   /** A record that comes back to its spout is asked for its time anew: that may be what was wrong with it. */
@@ -213,6 +228,8 @@ class RunningTopology implements Running {
     if (this.#worker.dead) return;
     this.#loop!.stop();
     this.#cancelCommit();
+    await this.#checkpointing?.last(endsTime);
+    if (this.#worker.dead) return;
     await Promise.all(this.#stations.flatMap(({ spouts }) => spouts.map((spout) => spout.commit())));
     if (this.#worker.dead) return;
     this.#state = how;
@@ -287,16 +304,31 @@ class RunningTopology implements Running {
   async #close(now: boolean): Promise<void> {
     this.#loop?.stop();
     this.#worker.cancelTimers();
+    await this.#closing('checkpoints', () => this.#checkpointing?.close());
     for (const station of this.#stations) {
       for (const task of [...station.spouts, ...station.tasks]) {
-        try {
-          await task.close(now);
-        } catch (thrown) {
-          this.#options.log(station.id, `while closing: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
-        }
+        await this.#closing(station.id, () => task.close(now));
       }
     }
   }
+
+  async #closing(what: string, close: () => void | Promise<void>): Promise<void> {
+    try {
+      await close();
+    } catch (thrown) {
+      this.#options.log(what, `while closing: ${messageOf(thrown)}`);
+    }
+  }
+
+  /** Transactional sinks publish when a checkpoint is durable. */
+  get #publishesEpochs(): boolean {
+    return this.#worker.keeps === 'checkpoints' && this.receipt.asked !== 'at-least-once';
+  }
+}
+
+/** How it is kept what the receipt says; without a place for checkpoints, as far as trees of tuples can. */
+function keptBy({ keeps }: Receipt, { checkpoints }: EngineOptions): Receipt['keeps'] {
+  return keeps === 'checkpoints' && checkpoints === undefined ? 'acking' : keeps;
 }
 
 function isOver(state: TopologyState): boolean {

@@ -9,6 +9,7 @@ import type { SourceTimeOptions } from '../time/source-time.ts';
 import { SourceTime } from '../time/source-time.ts';
 import type { Component } from '../topology/plan.ts';
 import type { Resource, Task } from '../topology/task.ts';
+import type { Alignment } from './alignment.ts';
 import type { Port } from './edge.ts';
 import type { TimeMerge } from './event-time.ts';
 import type { Wait } from './explanation.ts';
@@ -36,10 +37,14 @@ export interface EngineTask {
   readonly eventTime: TimeMerge | undefined;
   /** For people who ask why time stands still; undefined for sinks. */
   timeReport(): TaskTime | undefined;
+  /** For the tasks that give it inputs: where inputs meet, tuples of the next epoch wait for the barriers of the others. */
+  readonly alignment: Alignment;
   /** The port of an input (by name, where the component names its inputs). MR_MISSING_HANDLER if it has no handler. */
   port(input: string | undefined): Port;
   /** Opens what must be open before the first tuple. */
   open(): Promise<void>;
+  /** Before the first input, once what was kept is restored: event time goes on from here (law 7). */
+  resume?(watermark: number): void;
   /** Nothing waits here, runs, or is being retried. What a bolt holds until its next flush does not count. */
   readonly idle: boolean;
   readonly queued: number;
@@ -59,20 +64,22 @@ export class Station {
   /** Tasks of a bolt or a sink; a spout has `spouts` instead. */
   readonly tasks: EngineTask[] = [];
   readonly spouts: SpoutTask[] = [];
+  /** The id of its first task. */
+  firstId = 0;
   /** What the event times of its spout tasks have in common. */
   readonly sources = new SourceGroup();
   /** Event time is followed here: this component, or one downstream of it, may ask for it. */
   readonly timed: boolean;
   /** In the order of declaration; shared by the outputs of all tasks. */
   readonly #streams: StreamMetrics[];
-  readonly #tasksOf: (component: string) => number;
+  readonly tasksOf: (component: string) => number;
 
   constructor(component: Component, worker: Worker, tasksOf: (component: string) => number, timed: boolean) {
     this.timed = timed;
-    this.#tasksOf = tasksOf;
+    this.tasksOf = tasksOf;
     this.component = component;
     this.worker = worker;
-    this.gate = new Gate(worker.runtime.timers);
+    this.gate = new Gate(worker.runtime.timers, component.kind === 'spout');
     this.metrics = new Metrics(component.id, component.kind, component.settings.parallelism);
     this.#streams = component.streams.map(({ name }) => new StreamMetrics(name));
     this.metrics.streams.push(...this.#streams);
@@ -159,7 +166,7 @@ export class Station {
       now: () => runtime.clock.now(),
       random: runtime.random,
       log: (text) => options.log(this.id, text),
-      tasksOf: this.#tasksOf,
+      tasksOf: this.tasksOf,
       use: <T>(resource: Resource<T>): T => {
         if (!options.resources.has(resource.name)) throw new MillraceError('MR_RESOURCE', [this.id, resource.name]);
         return options.resources.get(resource.name) as T;

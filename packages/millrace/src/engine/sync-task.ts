@@ -9,6 +9,8 @@
 import { MillraceError } from '../errors.ts';
 import type { BoltTaskCode, RejectCause } from '../topology/bolt.ts';
 import type { Key } from '../topology/key.ts';
+import { Alignment } from './alignment.ts';
+import type { Barrier } from './barrier.ts';
 import { Behind } from './behind.ts';
 import type { Port } from './edge.ts';
 import { TimeMerge } from './event-time.ts';
@@ -49,7 +51,7 @@ export class SyncTask implements EngineTask {
   #watermark = -Infinity;
   /** Surely nothing waits, is retried or is being told: an input need not look any further. False says nothing. */
   unhindered = true;
-  /** A watermark is being worked on. */
+  /** A watermark or a barrier is being worked on. */
   #moving = false;
   /** The last watermark that is a time. */
   #lastTime = -1;
@@ -59,6 +61,7 @@ export class SyncTask implements EngineTask {
   readonly #code: BoltTaskCode;
   readonly retrying: Retrying<SyncPort>;
   readonly behind: Behind<SyncPort>;
+  readonly alignment: Alignment;
   readonly #ticker: Ticker | undefined;
 
   constructor(station: Station, index: number, firstId: number) {
@@ -89,6 +92,7 @@ export class SyncTask implements EngineTask {
       throw new TypeError(`'${station.id}' is no synchronous bolt`);
     }
     this.behind = new Behind(station, this);
+    this.alignment = new Alignment(station, (barrier) => this.behind.barrier(barrier));
     this.retrying = new Retrying(
       station,
       index,
@@ -136,7 +140,7 @@ export class SyncTask implements EngineTask {
     return this.queued === 0 && this.mayRun();
   }
   get queued(): number {
-    return this.retrying.waiting + this.behind.length;
+    return this.retrying.waiting + this.behind.length + this.alignment.waiting;
   }
   /** Nothing waits in front of this task that an input would overtake. */
   get isFree(): boolean {
@@ -150,6 +154,9 @@ export class SyncTask implements EngineTask {
   }
   flush(): void {
     this.#ticker?.stop();
+    this.#flush();
+  }
+  #flush(): void {
     const { flush } = this.#code;
     if (flush) this.#lifecycle(() => flush.call(this.#code), this.#station.worker.runtime.clock.now());
   }
@@ -184,6 +191,22 @@ export class SyncTask implements EngineTask {
       this.#lifecycle(() => this.#code.watermark!(watermark), this.#timeAt(watermark));
     }
     for (const output of this.outputs) output.advance(watermark, idle);
+    this.#moving = false;
+    this.behind.drain();
+  }
+
+  /** All before the barrier is done, and nothing behind it: what the bolt gathers itself it gives on, and what it keeps is saved. */
+  cut(barrier: Barrier): void {
+    const { gate } = this.#station;
+    this.#moving = true;
+    this.unhindered = false;
+    if (this.#code.flush !== undefined) {
+      if (gate.closed) return gate.whenOpen(() => this.cut(barrier));
+      this.#flush();
+    }
+    const state = this.#state && { store: this.#state.keyed, watermark: this.#watermark };
+    barrier.passed(this.#station.id, this.#index, state === undefined ? {} : { state });
+    for (const output of this.outputs) output.barrier(barrier);
     this.#moving = false;
     this.behind.drain();
   }

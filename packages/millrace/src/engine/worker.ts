@@ -8,6 +8,7 @@ import { MillraceError, messageOf } from '../errors.ts';
 import { entryId } from '../ledger/entry-id.ts';
 import type { LedgerCause, LedgerEntry } from '../ledger/ledger.ts';
 import type { Runtime, Timers } from '../runtime/runtime.ts';
+import type { Receipt } from '../topology/receipt.ts';
 import type { Rejected } from '../topology/spout.ts';
 import type { EngineOptions } from './engine-options.ts';
 import type { Metrics } from './metrics.ts';
@@ -27,6 +28,8 @@ export interface Lost {
 export class Worker {
   readonly topology: string;
   readonly options: EngineOptions;
+  /** How what is under way survives a failure. */
+  readonly keeps: Receipt['keeps'];
   readonly runtime: Runtime;
   readonly stopwatch: Stopwatch;
   /** The tree of the tuple that is being executed; undefined where none is tracked. */
@@ -34,14 +37,20 @@ export class Worker {
   /** Set once the topology has been killed or has failed: late callbacks do nothing. */
   dead = false;
   readonly #onFailure: (cause: MillraceError) => void;
-  #recording = 0;
+  readonly #recording = new Set<Promise<void>>();
   #waiters: (() => void)[] = [];
   #untracked = 0;
   readonly #timers = new Set<() => void>();
 
-  constructor(topology: string, options: EngineOptions, onFailure: (cause: MillraceError) => void) {
+  constructor(
+    topology: string,
+    options: EngineOptions,
+    keeps: Receipt['keeps'],
+    onFailure: (cause: MillraceError) => void,
+  ) {
     this.topology = topology;
     this.options = options;
+    this.keeps = keeps;
     this.runtime = { ...options.runtime, timers: this.#ownTimers(options.runtime.timers) };
     this.stopwatch = new Stopwatch(options.runtime.clock);
     this.#onFailure = onFailure;
@@ -116,7 +125,12 @@ export class Worker {
 
   /** Entries that the ledger has not confirmed yet. */
   get recording(): number {
-    return this.#recording;
+    return this.#recording.size;
+  }
+
+  /** Resolves when all entries so far are safe. A ledger that refuses one stops the topology. */
+  async recorded(): Promise<void> {
+    await Promise.all(this.#recording);
   }
 
   /** Puts a value that a component could not take into the ledger; its tree is held until the entry is safe. */
@@ -154,17 +168,17 @@ export class Worker {
     const id = entryId(this.topology, from, component, index, cause);
     metrics.ledgered++;
     anchor?.hold();
-    this.#recording++;
     const entry = { id, at, topology: this.topology, component, input, cause, detail, origin, time, ...payload };
-    this.options.ledger.record(entry).then(
+    const recording = this.options.ledger.record(entry).then(
       () => {
-        this.#recording--;
+        this.#recording.delete(recording);
         if (this.dead) return;
         anchor?.release();
         this.progress();
       },
       (thrown: unknown) => this.fail(new MillraceError('MR_LEDGER', [component, messageOf(thrown)], thrown)),
     );
+    this.#recording.add(recording);
   }
 }
 

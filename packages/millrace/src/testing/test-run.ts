@@ -110,7 +110,7 @@ class VirtualRun implements TestRun<Ends> {
       log: (component: string | undefined, text: string) =>
         void this.log.push(component ? `${component}: ${text}` : text),
     };
-    this.#worker = new Worker(built.plan.name, engineOptions, (cause) => {
+    this.#worker = new Worker(built.plan.name, engineOptions, 'acking', (cause) => {
       this.#failure = cause;
     });
     this.#ends = built.ends;

@@ -68,6 +68,12 @@ export class SplitWatermark {
     return this.#generator?.clock !== undefined;
   }
 
+  /** Goes on where an earlier run was. */
+  resume(newest: number, watermark: number): void {
+    this.newest = newest;
+    this.watermark = watermark;
+  }
+
   /** A record was sent off. */
   sent(value: unknown, time: number): void {
     if (time > this.newest) this.newest = time;

@@ -80,7 +80,7 @@ export class Stage {
       encodeEdges: encode,
       log: () => {},
     };
-    this.#worker = new Worker('torture', engine, (cause) => {
+    this.#worker = new Worker('torture', engine, 'acking', (cause) => {
       this.#failure = cause;
     });
     const stations = runtime.within(() => this.#open());

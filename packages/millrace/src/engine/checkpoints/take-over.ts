@@ -1,0 +1,209 @@
+/**
+ * The start of a topology with checkpoints (laws 4 and 5). The order is what makes it safe against an older instance that is
+ * still alive somewhere: this start claims the next incarnation; then every transactional sink is claimed, so that nobody
+ * older can publish; and only then is it decided what to go on from. So whatever the older one has published was complete
+ * before, and is seen here; what it completes from now on it cannot publish.
+ */
+import type { CheckpointInfo, SavedCheckpoint, SavedPart } from '../../checkpoints/checkpoint-store.ts';
+import { acceptTakeover, planTakeover } from '../../checkpoints/takeover.ts';
+import { structured } from '../../codec/structured.ts';
+import { formatDuration, formatTime } from '../../duration.ts';
+import { MillraceError } from '../../errors.ts';
+import type { SavedKey } from '../../state/keyed-store.ts';
+import { compareEpochs, type Epoch, epochText } from '../../topology/epoch.ts';
+import { KEY_GROUPS } from '../../topology/key.ts';
+import type { EpochWriter } from '../../topology/sink.ts';
+import type { Built } from '../../topology/topology.ts';
+import type { CheckpointOptions } from '../engine-options.ts';
+import { LogSpoutTask } from '../log-spout-task.ts';
+import type { Station } from '../station.ts';
+import type { Worker } from '../worker.ts';
+import { OutboxTask } from './outbox-task.ts';
+import type { Outgoing } from './publisher.ts';
+
+export interface ClaimedSink {
+  readonly station: Station;
+  readonly writer: EpochWriter<unknown>;
+  readonly last: Epoch | undefined;
+}
+
+export interface TakenOver {
+  readonly incarnation: number;
+  /** What it goes on from; undefined: from nothing. */
+  readonly restored: Epoch | undefined;
+  /** The first number that is free. */
+  readonly number: number;
+  readonly sinks: readonly ClaimedSink[];
+  /** Epochs that are complete and that not all sinks have published, the oldest first. */
+  readonly unpublished: readonly {
+    readonly epoch: Epoch;
+    readonly outputs: ReadonlyMap<string, Omit<Outgoing, 'epoch'>>;
+  }[];
+  /** The state must be saved whole the next time: what is kept does not fit it. */
+  readonly savesWhole: boolean;
+}
+
+export async function takeOver(
+  built: Built,
+  stations: readonly Station[],
+  worker: Worker,
+  { store, start }: CheckpointOptions,
+): Promise<TakenOver> {
+  const incarnation = await store.claim();
+  const sinks = await claimSinks(stations, incarnation);
+  const kept = await store.completed();
+  const newest = kept[0];
+  if (start.from === undefined) checkNothingLost(newest, sinks, worker);
+  const saved = start.from ?? (newest && (await store.read(newest.epoch)));
+  const isSame = saved !== undefined && start.from === undefined && !saved.info.facts.finished;
+  const asItIs =
+    saved === undefined || saved.info.facts.finished ? undefined : restore(built, stations, worker, saved, start);
+  store.resume(isSame && asItIs === true ? saved.info.epoch : undefined);
+  return {
+    incarnation,
+    restored: saved === undefined || saved.info.facts.finished ? undefined : saved.info.epoch,
+    number: Math.max(newest?.epoch.number ?? 0, saved?.info.epoch.number ?? 0) + 1,
+    sinks,
+    unpublished: await unpublished(lineage(kept, saved), sinks, (epoch) => store.read(epoch)),
+    savesWhole: !(isSame && asItIs === true),
+  };
+}
+
+async function claimSinks(stations: readonly Station[], incarnation: number): Promise<readonly ClaimedSink[]> {
+  const sinks: ClaimedSink[] = [];
+  for (const station of stations) {
+    const { component, tasks } = station;
+    if (component.kind !== 'sink' || !(tasks[0] instanceof OutboxTask)) continue;
+    const writer: EpochWriter<unknown> = await component.sink.epochs!.open(station.taskContext(0, station.firstId));
+    try {
+      sinks.push({ station, writer, last: await writer.claim(incarnation) });
+    } catch (thrown) {
+      for (const each of [writer, ...sinks.map((sink) => sink.writer)]) await each.close?.();
+      throw thrown;
+    }
+  }
+  return sinks;
+}
+
+/** A sink that has published more than is kept here: the same outputs would be made, and published, again. */
+function checkNothingLost(newest: CheckpointInfo | undefined, sinks: readonly ClaimedSink[], worker: Worker): void {
+  for (const { station, last } of sinks) {
+    if (last === undefined) continue;
+    if (newest === undefined) {
+      worker.options.log(
+        station.id,
+        `has published epoch ${epochText(last)} before; nothing is kept of that time, so this start begins anew`,
+      );
+    } else if (compareEpochs(last, newest.epoch) > 0)
+      throw new MillraceError('MR_CHECKPOINT_BEHIND', [station.id, epochText(last), epochText(newest.epoch)]);
+  }
+}
+
+/** True: everything is taken over as it is. */
+function restore(
+  built: Built,
+  stations: readonly Station[],
+  worker: Worker,
+  saved: SavedCheckpoint,
+  start: CheckpointOptions['start'],
+): boolean {
+  const { clock } = worker.runtime;
+  const began = clock.monotonic();
+  const { epoch, facts } = saved.info;
+  const plan = acceptTakeover(planTakeover(built, saved, start));
+  let keys = 0;
+  let same = true;
+  for (const { component, kind, fate, from, drop, parts } of plan.components) {
+    if (fate !== 'taken' || from !== component || parts.some((part) => part.fate !== 'taken')) same = false;
+    const station = stations.find(({ id }) => id === component);
+    if (station === undefined || from === undefined) continue;
+    if (kind === 'spout') restoreSpout(station, facts.sources[from] ?? {});
+    if (kind === 'bolt') keys += restoreBolt(station, saved.state(from), drop, facts.watermarks[from]);
+  }
+  worker.options.log(
+    undefined,
+    `restored checkpoint ${epochText(epoch)} of ${formatTime(facts.at)}: ${keys} keys in ${formatDuration(clock.monotonic() - began)}`,
+  );
+  return same;
+}
+
+function restoreSpout({ spouts }: Station, splits: CheckpointInfo['facts']['sources'][string]): void {
+  const positions = new Map(Object.entries(splits));
+  for (const spout of spouts) if (spout instanceof LogSpoutTask) spout.restore(positions);
+}
+
+/** How many keys. */
+function restoreBolt(
+  { tasks }: Station,
+  parts: readonly SavedPart[],
+  drop: readonly string[],
+  watermark: number | undefined,
+): number {
+  let keys = 0;
+  for (const [index, task] of tasks.entries()) {
+    const state = task.timeReport()?.state;
+    if (state === undefined) continue;
+    const from = Math.ceil((index * KEY_GROUPS) / tasks.length);
+    const to = Math.ceil(((index + 1) * KEY_GROUPS) / tasks.length);
+    for (const alike of runsOfEqualShapes(parts)) state.restore(alike[0]!.shapes, keysOf(alike, from, to), drop);
+    if (watermark !== undefined) task.resume?.(watermark);
+    keys += state.size;
+  }
+  return keys;
+}
+
+function* keysOf(parts: readonly SavedPart[], from: number, to: number): Generator<SavedKey> {
+  for (const part of parts) yield* part.keys(from, to);
+}
+
+/** Those that follow each other and have the same shapes are restored in one go. */
+function runsOfEqualShapes(parts: readonly SavedPart[]): readonly (readonly SavedPart[])[] {
+  const runs: SavedPart[][] = [];
+  for (const part of parts) {
+    const last = runs.at(-1);
+    if (last !== undefined && JSON.stringify(last[0]!.shapes) === JSON.stringify(part.shapes)) last.push(part);
+    else runs.push([part]);
+  }
+  return runs;
+}
+
+/** The checkpoints that lead to this one, as far as they are kept, the oldest first. */
+function lineage(kept: readonly CheckpointInfo[], saved: SavedCheckpoint | undefined): readonly CheckpointInfo[] {
+  const line: CheckpointInfo[] = [];
+  let next: Epoch | undefined = saved?.info.epoch;
+  for (const info of kept) {
+    if (next === undefined) break;
+    if (compareEpochs(info.epoch, next) !== 0) continue;
+    line.unshift(info);
+    next = info.facts.parent;
+  }
+  return line;
+}
+
+async function unpublished(
+  line: readonly CheckpointInfo[],
+  sinks: readonly ClaimedSink[],
+  read: (epoch: Epoch) => Promise<SavedCheckpoint>,
+): Promise<TakenOver['unpublished']> {
+  const found: { epoch: Epoch; outputs: Map<string, Omit<Outgoing, 'epoch'>> }[] = [];
+  for (const { epoch, facts } of line) {
+    const due = sinks.filter(
+      ({ station, last }) =>
+        facts.outputs[station.id] !== undefined && (last === undefined || compareEpochs(last, epoch) < 0),
+    );
+    if (due.length === 0) continue;
+    const saved = await read(epoch);
+    const outputs = new Map<string, Omit<Outgoing, 'epoch'>>();
+    for (const { station } of due) {
+      const chunks = saved.outputs(station.id);
+      const entries = chunks.flatMap((chunk) => structured.decode(chunk) as readonly unknown[]);
+      outputs.set(station.id, {
+        entries,
+        times: [],
+        bytes: chunks.reduce((sum, { byteLength }) => sum + byteLength, 0),
+      });
+    }
+    found.push({ epoch, outputs });
+  }
+  return found;
+}
