@@ -3,9 +3,11 @@
  * in topology/spout.ts and topology/sink.ts (calls from outside, never inside each other; `next` again only when the
  * last call gave something or `wake` was called since) and asserts the connector's half.
  */
+import { deserialize, serialize } from 'node:v8';
 import { MillraceError } from '../errors.ts';
+import type { Epoch } from '../topology/epoch.ts';
 import type { Schema } from '../topology/schema.ts';
-import type { Sink, SinkWriter, Takes } from '../topology/sink.ts';
+import type { Epochs, EpochWriter, Sink, SinkWriter, Takes } from '../topology/sink.ts';
 import type { LogReader, LogTask, MessageId, QueueReader, QueueTask, Rejected, Spout } from '../topology/spout.ts';
 import type { Stream } from '../topology/stream.ts';
 import type { Task } from '../topology/task.ts';
@@ -196,5 +198,33 @@ export async function driveSink<T>(sink: Sink<Takes<T>>, options: DriveOptions =
     lines,
     write: async (values, times = values.map(() => 0)) => writer.write(values, times),
     close: async () => writer.close?.(),
+  };
+}
+
+export interface DrivenEpochs<T> extends Pick<EpochWriter<T>, 'claim'> {
+  /** Prepares the values, keeps them as a checkpoint does, and publishes what it kept. */
+  publish(epoch: Epoch, values: readonly T[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the epoch writer of a transactional sink, which is not claimed yet. */
+export async function driveEpochs<T>(sink: Sink<Takes<T>>, options: DriveOptions = {}): Promise<DrivenEpochs<T>> {
+  if (sink.epochs === undefined) throw new Error('not a transactional sink');
+  const { prepare = (value) => value, open } = sink.epochs as unknown as Epochs<T, unknown>;
+  const writer = await open(driveTask(options, []));
+  let closed = false;
+  return {
+    claim: (incarnation) => writer.claim(incarnation),
+    publish: async (epoch, values) => {
+      const kept = values.map((value) => serialize(prepare(value, 0)));
+      await writer.publish(
+        epoch,
+        kept.map((bytes): unknown => deserialize(bytes)),
+      );
+    },
+    close: async () => {
+      if (!closed) await writer.close?.();
+      closed = true;
+    },
   };
 }
