@@ -451,6 +451,11 @@ export const ERROR_TABLE = {
     message: (sink: string, published: string, newest: string) =>
       `'${sink}' has published epoch ${published}, and the newest checkpoint here is ${newest}: what lies between would be published a second time; bring the newer checkpoints back, or accept that with --from ${newest}`,
   },
+  MR_CHECKPOINTS_KEPT: {
+    retry: false,
+    message: (topology: string, newest: string) =>
+      `'${topology}' has checkpoints, the last is ${newest}, and as asked for it would run without them: run it as before and drain it first ('millrace kill --drain'), or delete its checkpoints in the data directory to give up what they hold`,
+  },
   MR_NO_CHECKPOINTS: {
     retry: false,
     message: (topology: string) =>

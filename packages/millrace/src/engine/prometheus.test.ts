@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { health, prometheusText } from './prometheus.ts';
-import type { ComponentMetrics, LatencySnapshot, TopologyMetrics } from './running.ts';
+import type { CheckpointStatus, ComponentMetrics, LatencySnapshot, TopologyMetrics } from './running.ts';
 
 const none: LatencySnapshot = { count: 0, sum: 0, min: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
 const some: LatencySnapshot = { count: 4, sum: 20, min: 1, p50: 4, p90: 8, p99: 9, p999: 9.5, max: 10 };
@@ -43,10 +43,21 @@ const metrics: TopologyMetrics = {
     component({ component: 'last', watermark: 'not begun' }),
   ],
 };
+const status: CheckpointStatus = {
+  interval: 100,
+  incarnation: 3,
+  restored: undefined,
+  last: { epoch: { incarnation: 3, number: 17 }, at: 1_700_000_000_250, took: 4, bytes: 10, keys: 1 },
+  current: undefined,
+  completed: 17,
+  failed: 2,
+  took: some,
+  unpublished: { epochs: 1, bytes: 2048 },
+};
 
 test('every sample belongs to a family with HELP and TYPE, and names and labels are legal', () => {
   const types = new Map<string, string>();
-  for (const line of prometheusText(metrics).trimEnd().split('\n')) {
+  for (const line of prometheusText(metrics, { status, now: 0 }).trimEnd().split('\n')) {
     const [, kind, name, rest] = /^# (HELP|TYPE) (millrace_[a-z_]+) (.+)$/.exec(line) ?? [];
     if (kind === 'TYPE') types.set(name!, rest!);
     if (kind) continue;
@@ -89,8 +100,26 @@ test('a component has no series that mean nothing for its kind', () => {
   assert.doesNotMatch(text, /millrace_(watermark_\w+|timers|state_keys)\{topology="demo",component="(in|last)"/);
 });
 
+test('checkpoints are counted and timed where they are made, and a last one is told of once there is one', () => {
+  const lines = new Set(prometheusText(metrics, { status, now: 1_700_000_001_000 }).split('\n'));
+  for (const line of [
+    'millrace_checkpoints_completed_total{topology="demo"} 17',
+    'millrace_checkpoints_failed_total{topology="demo"} 2',
+    'millrace_checkpoint_last_timestamp_seconds{topology="demo"} 1700000000.25',
+    'millrace_checkpoint_age_seconds{topology="demo"} 0.75',
+    'millrace_checkpoint_duration_seconds{topology="demo",quantile="0.99"} 0.009',
+    'millrace_checkpoint_duration_seconds_count{topology="demo"} 4',
+    'millrace_unpublished_epochs{topology="demo"} 1',
+    'millrace_unpublished_bytes{topology="demo"} 2048',
+  ])
+    assert.ok(lines.has(line), `missing: ${line}`);
+  const first = prometheusText(metrics, { status: { ...status, last: undefined }, now: 0 });
+  assert.doesNotMatch(first, /^millrace_checkpoint_(age|last)/m);
+  assert.doesNotMatch(prometheusText(metrics), /checkpoint|unpublished/);
+});
+
 test('health is bad only when the topology failed or was stopped', () => {
-  const status = (state: TopologyMetrics['state']) => health({ topology: 'demo', state }).status;
+  const status = (state: TopologyMetrics['state']) => health({ name: 'demo', state }).status;
   assert.deepEqual((['active', 'inactive', 'draining', 'completed'] as const).map(status), [200, 200, 200, 200]);
   assert.deepEqual((['stopped', 'killed', 'failed'] as const).map(status), [503, 503, 503]);
 });

@@ -3,7 +3,7 @@
  * that end in `_total`, latencies as summaries whose quantiles are computed here from every value. A family that a kind
  * of component does not have (a spout executes nothing) has no series for it, rather than a zero that means nothing.
  */
-import type { ComponentMetrics, LatencySnapshot, TopologyMetrics, TopologyState } from './running.ts';
+import type { CheckpointStatus, ComponentMetrics, LatencySnapshot, TopologyMetrics, TopologyState } from './running.ts';
 
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -63,7 +63,58 @@ const SUMMARIES: readonly (Family & { readonly of: (c: ComponentMetrics) => Late
   { name: 'result', help: 'From the time of the event to its write.', kinds: ['sink'], of: (c) => c.result },
 ];
 
-export function prometheusText(metrics: TopologyMetrics): string {
+/** Checkpoints have series where they are made; what is of the last one, once there is one. */
+const CHECKPOINTS: readonly {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  readonly of: (status: CheckpointStatus, now: number) => number | undefined;
+}[] = [
+  {
+    name: 'checkpoints_completed_total',
+    type: 'counter',
+    help: 'Checkpoints that became durable.',
+    of: ({ completed }) => completed,
+  },
+  {
+    name: 'checkpoints_failed_total',
+    type: 'counter',
+    help: 'Checkpoints given up: too slow, or the disk refused.',
+    of: ({ failed }) => failed,
+  },
+  {
+    name: 'checkpoint_last_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the last checkpoint became durable.',
+    of: ({ last }) => last && last.at / 1000,
+  },
+  {
+    name: 'checkpoint_age_seconds',
+    type: 'gauge',
+    help: 'Time since the last checkpoint became durable.',
+    of: ({ last }, now) => last && (now - last.at) / 1000,
+  },
+  {
+    name: 'unpublished_epochs',
+    type: 'gauge',
+    help: 'Epochs whose outputs wait to be published.',
+    of: ({ unpublished }) => unpublished.epochs,
+  },
+  {
+    name: 'unpublished_bytes',
+    type: 'gauge',
+    help: 'Bytes of outputs that wait to be published.',
+    of: ({ unpublished }) => unpublished.bytes,
+  },
+];
+
+export interface CheckpointReport {
+  readonly status: CheckpointStatus;
+  /** Wall-clock milliseconds. */
+  readonly now: number;
+}
+
+export function prometheusText(metrics: TopologyMetrics, checkpoints?: CheckpointReport): string {
   const { topology, components } = metrics;
   const lines: string[] = [];
   const family = (name: string, type: 'counter' | 'gauge' | 'summary', help: string): void => {
@@ -71,6 +122,12 @@ export function prometheusText(metrics: TopologyMetrics): string {
   };
   const sample = (name: string, labels: Labels, value: number): void => {
     lines.push(`${name}{${labelText({ topology, ...labels })}} ${numberText(value)}`);
+  };
+  const summary = (name: string, labels: Labels, latency: LatencySnapshot): void => {
+    for (const [quantile, key] of QUANTILES)
+      sample(name, { ...labels, quantile }, latency.count === 0 ? Number.NaN : latency[key] / 1000);
+    sample(`${name}_sum`, labels, latency.sum / 1000);
+    sample(`${name}_count`, labels, latency.count);
   };
   const perComponent = (type: 'counter' | 'gauge', families: typeof COUNTERS): void => {
     for (const { name, help, kinds, of } of families) {
@@ -104,15 +161,16 @@ export function prometheusText(metrics: TopologyMetrics): string {
   for (const { name, help, kinds, of } of SUMMARIES) {
     const full = `millrace_${name}_latency_seconds`;
     family(full, 'summary', help);
-    for (const c of components) {
-      if (!kinds.includes(c.kind)) continue;
-      const { component } = c;
-      const latency = of(c);
-      for (const [quantile, key] of QUANTILES)
-        sample(full, { component, quantile }, latency.count === 0 ? Number.NaN : latency[key] / 1000);
-      sample(`${full}_sum`, { component }, latency.sum / 1000);
-      sample(`${full}_count`, { component }, latency.count);
+    for (const c of components) if (kinds.includes(c.kind)) summary(full, { component: c.component }, of(c));
+  }
+  if (checkpoints !== undefined) {
+    for (const { name, type, help, of } of CHECKPOINTS) {
+      family(`millrace_${name}`, type, help);
+      const value = of(checkpoints.status, checkpoints.now);
+      if (value !== undefined) sample(`millrace_${name}`, {}, value);
     }
+    family('millrace_checkpoint_duration_seconds', 'summary', 'From the begin of a checkpoint to durable.');
+    summary('millrace_checkpoint_duration_seconds', {}, checkpoints.status.took);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -123,9 +181,9 @@ export interface Health {
 }
 
 /** Healthy while it works, rests, drains, or has done all its work; not when it failed or was stopped from outside. */
-export function health({ topology, state }: Pick<TopologyMetrics, 'topology' | 'state'>): Health {
+export function health({ name, state }: { readonly name: string; readonly state: TopologyState }): Health {
   const healthy = state !== 'failed' && state !== 'killed' && state !== 'stopped';
-  return { status: healthy ? 200 : 503, body: { healthy, topology, state } };
+  return { status: healthy ? 200 : 503, body: { healthy, topology: name, state } };
 }
 
 function labelText(labels: Labels): string {

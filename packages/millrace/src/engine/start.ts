@@ -1,8 +1,10 @@
 /** Starts a topology on this worker and follows it to its end: active, draining, and completed, stopped, killed or failed. */
+import type { CheckpointStore } from '../checkpoints/checkpoint-store.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import type { KeyContent } from '../state/keyed-store.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { Epoch } from '../topology/epoch.ts';
+import { epochText } from '../topology/epoch.ts';
 import type { Key } from '../topology/key.ts';
 import type { Receipt } from '../topology/receipt.ts';
 import { receiptOf } from '../topology/receipt.ts';
@@ -78,7 +80,7 @@ class RunningTopology implements Running {
       if (this.#worker.keeps === 'checkpoints') {
         const taken = await takeOver(built, this.#stations, this.#worker, checkpoints!);
         this.#checkpointing = new Checkpointing(this.#worker, this.#stations, checkpoints!, taken);
-      }
+      } else if (checkpoints !== undefined) await expectNoneKept(this.name, checkpoints.store);
       this.#explainer = new Explainer(
         this.#stations,
         () => this.#options.runtime.clock.now(),
@@ -324,6 +326,13 @@ class RunningTopology implements Running {
   get #publishesEpochs(): boolean {
     return this.#worker.keeps === 'checkpoints' && this.receipt.asked !== 'at-least-once';
   }
+}
+
+/** Without checkpoints the sources would move on, and the next start with checkpoints would go back to where the last one was. */
+async function expectNoneKept(topology: string, store: CheckpointStore): Promise<void> {
+  const [newest] = await store.completed();
+  if (newest !== undefined && !newest.facts.finished)
+    throw new MillraceError('MR_CHECKPOINTS_KEPT', [topology, epochText(newest.epoch)]);
 }
 
 /** How it is kept what the receipt says; without a place for checkpoints, as far as trees of tuples can. */

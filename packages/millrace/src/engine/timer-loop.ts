@@ -98,7 +98,7 @@ export class TimerLoop {
     this.#attempt = 0;
     this.#state.fire(this.#domain, upTo);
     this.#state.commit();
-    worker.loseTimer(metrics, error.message, time);
+    worker.loseTimer(metrics, `${name} ${shown(key)}`, error.message, time);
     return true;
   }
 }

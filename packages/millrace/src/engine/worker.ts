@@ -140,9 +140,11 @@ export class Worker {
   }
 
   /** A timer that its bolt could not take: there is no record to give back, so the entry has no payload. */
-  loseTimer(metrics: Metrics, detail: string, time: number): void {
+  loseTimer(metrics: Metrics, timer: string, detail: string, time: number): void {
     const nothing = { encoding: 'value' as const, payload: null };
-    this.#enter({ metrics, input: undefined, cause: 'error', detail, time }, nothing, undefined);
+    // A restart tells it again, and that is the same loss.
+    const origin = { spout: metrics.component, split: timer, position: time };
+    this.#enter({ metrics, input: undefined, cause: 'error', detail, time }, nothing, undefined, origin);
   }
 
   /** Puts a record that its source could not read into the ledger, as the source held it. */
@@ -156,14 +158,15 @@ export class Worker {
     { metrics, input, cause, detail, time }: Omit<Lost, 'value'>,
     payload: Pick<LedgerEntry, 'encoding' | 'payload'>,
     anchor: Anchor | undefined,
+    origin = anchor?.origin,
   ): void {
     const component = metrics.component;
     if (anchor?.inLedger) return anchor.fail(new MillraceError('MR_LOST_AGAIN', [component, detail]));
     const at = this.runtime.clock.now();
-    const origin = anchor?.origin;
     // A value is told apart by what it is, not by when it was lost: a replay may lose the same values in another order.
     const content = payload.encoding === 'record' || payload.payload === null ? 0 : fingerprint(payload.payload);
-    const index = origin === undefined ? this.#untracked++ : content + anchor!.nextLedgerIndex(component, content);
+    const index =
+      origin === undefined ? this.#untracked++ : content + (anchor?.nextLedgerIndex(component, content) ?? 0);
     const from = origin ?? { spout: `untracked-${at}`, split: '', position: 0 };
     const id = entryId(this.topology, from, component, index, cause);
     metrics.ledgered++;

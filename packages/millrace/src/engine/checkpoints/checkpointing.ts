@@ -55,13 +55,13 @@ export class Checkpointing {
   #waiters: Waiter[] = [];
 
   constructor(worker: Worker, stations: readonly Station[], options: CheckpointOptions, taken: TakenOver) {
-    const { incarnation, restored, number, sinks, unpublished, savesWhole } = taken;
+    const { incarnation, restored, parent, number, sinks, unpublished, savesWhole } = taken;
     this.#worker = worker;
     this.#stations = stations;
     this.#options = options;
     this.#incarnation = incarnation;
     this.#restored = restored;
-    this.#parent = restored;
+    this.#parent = parent;
     this.#number = number;
     this.#whole = new Set(savesWhole ? stations.map(({ id }) => id) : []);
     this.#publisher = new Publisher(worker, options.outbox, (epoch) => options.store.published(epoch));

@@ -137,7 +137,7 @@ export class Publisher {
     return [...this.#sinks.values()];
   }
   get epochs(): number {
-    return this.#open.length;
+    return this.#open.filter(({ left }) => left > 0).length;
   }
   /** Bytes that have come and are not published. */
   get bytes(): number {
@@ -189,7 +189,7 @@ export class Publisher {
   }
 
   #look(): void {
-    const holds = this.#bytes >= this.#bounds.total || this.#open.length >= this.#bounds.epochs;
+    const holds = this.#bytes >= this.#bounds.total || this.epochs >= this.#bounds.epochs;
     if (holds === this.#holds) return;
     this.#holds = holds;
     for (const { station } of this.#sinks.values()) {

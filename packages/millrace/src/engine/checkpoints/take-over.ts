@@ -31,6 +31,8 @@ export interface TakenOver {
   readonly incarnation: number;
   /** What it goes on from; undefined: from nothing. */
   readonly restored: Epoch | undefined;
+  /** The same, if it is one of those kept here, and not a copy from elsewhere. */
+  readonly parent: Epoch | undefined;
   /** The first number that is free. */
   readonly number: number;
   readonly sinks: readonly ClaimedSink[];
@@ -55,6 +57,7 @@ export async function takeOver(
   const newest = kept[0];
   if (start.from === undefined) checkNothingLost(newest, sinks, worker);
   const saved = start.from ?? (newest && (await store.read(newest.epoch)));
+  const line = lineage(kept, saved);
   const isSame = saved !== undefined && start.from === undefined && !saved.info.facts.finished;
   const asItIs =
     saved === undefined || saved.info.facts.finished ? undefined : restore(built, stations, worker, saved, start);
@@ -62,9 +65,10 @@ export async function takeOver(
   return {
     incarnation,
     restored: saved === undefined || saved.info.facts.finished ? undefined : saved.info.epoch,
+    parent: line.at(-1)?.epoch,
     number: Math.max(newest?.epoch.number ?? 0, saved?.info.epoch.number ?? 0) + 1,
     sinks,
-    unpublished: await unpublished(lineage(kept, saved), sinks, (epoch) => store.read(epoch)),
+    unpublished: await unpublished(line, sinks, (epoch) => store.read(epoch)),
     savesWhole: !(isSame && asItIs === true),
   };
 }
@@ -169,8 +173,13 @@ function runsOfEqualShapes(parts: readonly SavedPart[]): readonly (readonly Save
 
 /** The checkpoints that lead to this one, as far as they are kept, the oldest first. */
 function lineage(kept: readonly CheckpointInfo[], saved: SavedCheckpoint | undefined): readonly CheckpointInfo[] {
+  if (saved === undefined) return [];
   const line: CheckpointInfo[] = [];
-  let next: Epoch | undefined = saved?.info.epoch;
+  // A savepoint of another place may have an epoch that is called like one of ours.
+  const isKept = kept.some(
+    ({ epoch, facts }) => compareEpochs(epoch, saved.info.epoch) === 0 && facts.at === saved.info.facts.at,
+  );
+  let next: Epoch | undefined = isKept ? saved.info.epoch : undefined;
   for (const info of kept) {
     if (next === undefined) break;
     if (compareEpochs(info.epoch, next) !== 0) continue;

@@ -1,0 +1,493 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Tuple } from '../../index.ts';
+import { asyncBolt, bolt, manualBolt, sink, spout, topology, type, value } from '../../index.ts';
+import { ArraySource } from '../../testing/start-virtual.ts';
+import { Table, World } from './pipeline.fixture.ts';
+
+/** Counts what comes per word, and says each count. */
+const counting = () =>
+  bolt({
+    emits: type<{ word: string; count: number }>(),
+    state: { count: value(0) },
+    prepare: ({ emit, state }) => ({
+      execute(word: string) {
+        state.count.set(state.count.get() + 1);
+        emit({ word, count: state.count.get() });
+      },
+    }),
+  });
+
+const words = (n: number) => Array.from({ length: n }, (_, i) => 'abc'[i % 3]!);
+
+function wordCount(source: ArraySource<string>, table: Table<{ word: string; count: number }>) {
+  return topology('words', (t) => {
+    const counts = t.bolt(
+      'count',
+      t.spout('words', source.spout).keyBy((w) => w),
+      counting(),
+      { parallelism: 2 },
+    );
+    t.sink('table', counts.shuffle(), table.sink);
+  });
+}
+
+test('a count goes on where the last checkpoint was, and nothing comes out twice or is left out', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input: string[] = words(10);
+  const first = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.advance(150);
+  assert.equal(table.rows.length, 10);
+  input.push(...words(5));
+  await first.kill();
+  const source = new ArraySource(type<string>(), { s: input }, true);
+  const second = await world.start(wordCount(source, table));
+  await world.runtime.advance(150);
+  await first.kill();
+  assert.deepEqual(source.taken, 5);
+  const byWord = (word: string) => table.rows.filter((row) => row.word === word).map(({ count }) => count);
+  assert.deepEqual(['a', 'b', 'c'].map(byWord), [
+    [1, 2, 3, 4, 5, 6],
+    [1, 2, 3, 4, 5],
+    [1, 2, 3, 4],
+  ]);
+  assert.deepEqual(second.checkpoints()!.restored, { incarnation: 1, number: 1 });
+  await second.kill();
+});
+
+test('what was not in a completed checkpoint is done again, and comes out once', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input = words(9);
+  world.checkpoints.complete = () => new Promise(() => {});
+  const first = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.advance(500);
+  assert.deepEqual([table.rows, world.checkpoints.completed], [[], []]);
+  await first.kill();
+  world.checkpoints.complete = async () => {};
+  const second = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.advance(150);
+  assert.equal(table.rows.length, 9);
+  await second.kill();
+});
+
+test('an epoch that was complete and not published is published by the next start', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input = words(9);
+  table.publishing = () => new Promise(() => {});
+  const first = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.advance(150);
+  assert.equal(world.checkpoints.completed.length, 1);
+  await first.kill();
+  table.publishing = () => {};
+  const source = new ArraySource(type<string>(), { s: input }, true);
+  const second = await world.start(wordCount(source, table));
+  await world.runtime.advance(1);
+  assert.deepEqual([table.rows.length, table.epochs, source.taken], [9, [{ incarnation: 1, number: 1 }], 0]);
+  await second.kill();
+});
+
+test('a stop makes a last checkpoint and publishes; a completed topology begins anew', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const staying = () => wordCount(new ArraySource(type<string>(), { s: words(3) }, true), table);
+  const first = await world.start(staying());
+  await world.runtime.until(first.stop());
+  assert.equal(table.rows.length, 3);
+  const second = await world.start(staying());
+  await world.runtime.until(second.stop());
+  assert.equal(table.rows.length, 3);
+  const ending = () => wordCount(new ArraySource(type<string>(), { s: words(4) }), table);
+  await world.runtime.until((await world.start(ending())).done);
+  assert.equal(table.rows.length, 4);
+  await world.runtime.until((await world.start(ending())).done);
+  assert.deepEqual(
+    table.rows
+      .slice(4)
+      .map(({ word, count }) => `${word}${count}`)
+      .sort(),
+    ['a1', 'a2', 'b1', 'c1'],
+  );
+});
+
+test('a barrier waits for the calls of an asynchronous bolt, and what goes another way waits for the barrier', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const source = new ArraySource(type<string>(), { s: words(4) }, true);
+  const slow = asyncBolt({
+    concurrency: 2,
+    execute: async (word: string) => {
+      await new Promise((resolve) => setTimeout(resolve, 70));
+      return `slow ${word}`;
+    },
+  });
+  const joined = topology('joined', (t) => {
+    const read = t.spout('words', source.spout);
+    const slowly = t.bolt('slow', read.shuffle(), slow);
+    const both = t.bolt(
+      'both',
+      { slowly: slowly.global(), directly: read.global() },
+      bolt({
+        emits: type<string>(),
+        state: { seen: value(0) },
+        prepare: ({ emit, state }) => {
+          const take = (word: string) => {
+            state.seen.set(state.seen.get() + 1);
+            emit(`${state.seen.get()} ${word}`);
+          };
+          return { execute: { slowly: take, directly: take } };
+        },
+      }),
+    );
+    t.sink('table', both.shuffle(), table.sink);
+  });
+  const running = await world.start(joined);
+  await world.runtime.advance(120);
+  const current = running.checkpoints()!.current;
+  assert.deepEqual(current?.waitsFor, ['slow[0]', 'both[0]', 'table[0]']);
+  await world.runtime.advance(200);
+  assert.equal(table.rows.length, 8);
+  assert.deepEqual(table.rows.filter((row) => row.includes('slow')).length, 4);
+  await running.kill();
+});
+
+test('an older instance that is still alive can neither complete nor publish', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input = words(3);
+  const old = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  let refused: unknown;
+  old.done.catch((thrown: unknown) => {
+    refused = thrown;
+  });
+  // Its publication is under way when the other one takes over.
+  let goOn = () => {};
+  table.publishing = () => new Promise<void>((resolve) => (goOn = resolve));
+  await world.runtime.advance(150);
+  table.publishing = () => {};
+  const next = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.advance(10);
+  assert.equal(table.rows.length, 3);
+  goOn();
+  await world.runtime.advance(200);
+  assert.equal((refused as { code: string }).code, 'MR_SINK_CLAIMED');
+  assert.deepEqual([table.rows.length, next.state], [3, 'active']);
+  await next.kill();
+});
+
+test('an older instance whose checkpoint comes too late stops', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input = words(3);
+  const old = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  const next = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await assert.rejects(world.runtime.until(old.done), { code: 'MR_SUPERSEDED' });
+  await world.runtime.advance(150);
+  assert.deepEqual([table.rows.length, next.state], [3, 'active']);
+  await next.kill();
+});
+
+test('a checkpoint that is too slow is given up, and the next one has all that it had', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const source = new ArraySource(type<string>(), { s: words(2) }, true);
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const stuck = topology('stuck', (t) => {
+    const read = t.spout('words', source.spout);
+    const slowly = t.bolt(
+      'slow',
+      read.shuffle(),
+      asyncBolt({ concurrency: 2, execute: (word: string) => held.then(() => word) }),
+    );
+    const counted = t.bolt(
+      'count',
+      read.keyBy((w) => w),
+      counting(),
+    );
+    t.sink('slowly', slowly.shuffle(), table.sink);
+    t.sink('counts', counted.shuffle(), new Table<unknown>().sink as never);
+  });
+  const running = await world.start(stuck, { timeout: 300 });
+  await world.runtime.advance(1000);
+  assert.deepEqual([running.checkpoints()!.completed, running.checkpoints()!.current?.number], [0, 1]);
+  assert.ok(
+    world.log.some((line) => line.includes('checkpoint 1 is given up after 300ms: it waits for slow[0], slowly[0]')),
+  );
+  release();
+  await world.runtime.advance(150);
+  assert.deepEqual([running.checkpoints()!.completed, running.checkpoints()!.failed, table.rows], [1, 1, ['a', 'b']]);
+  const { facts, keys } = world.checkpoints.newest!.info;
+  assert.deepEqual([facts.outputs, keys, facts.sources.words?.s?.position], [{ slowly: 2, counts: 2 }, 2, 2]);
+  await running.kill();
+});
+
+test('a disk that refuses delays what comes out, and loses none of it', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input = words(3);
+  const source = new ArraySource(type<string>(), { s: input }, true);
+  world.checkpoints.complete = async () => {
+    throw new Error('ENOSPC: no space left on device');
+  };
+  const running = await world.start(wordCount(source, table));
+  await world.runtime.advance(250);
+  input.push(...words(3));
+  source.wake();
+  await world.runtime.advance(200);
+  assert.deepEqual([table.rows, running.checkpoints()!.failed > 1], [[], true]);
+  world.checkpoints.complete = async () => {};
+  await world.runtime.advance(150);
+  assert.equal(table.rows.length, 6);
+  await running.kill();
+  const again = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.until(again.stop());
+  assert.equal(table.rows.length, 6);
+});
+
+test('at its bound the outbox holds the spouts back, and an epoch of many bytes is cut early', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const long = Array.from({ length: 4000 }, (_, i) => `${i} ${'x'.repeat(100)}`);
+  const source = new ArraySource(type<string>(), { s: long }, true);
+  let publish = () => {};
+  table.publishing = () => new Promise<void>((resolve) => (publish = resolve));
+  const copied = topology('copy', (t) => {
+    t.sink('table', t.spout('lines', source.spout).shuffle(), table.sink);
+  });
+  const running = await world.start(copied, {
+    interval: 10_000,
+    outbox: { bytes: 100_000, total: 200_000, epochs: 10 },
+  });
+  await world.runtime.advance(100);
+  assert.ok(running.checkpoints()!.completed > 0, 'cut long before its interval');
+  const waiting = source.taken;
+  assert.ok(waiting >= 1500 && waiting < 3000, `${waiting} were taken`);
+  await world.runtime.advance(1000);
+  assert.equal(source.taken, waiting);
+  table.publishing = () => {};
+  publish();
+  await world.runtime.advance(100);
+  await world.runtime.until(running.stop());
+  assert.deepEqual(table.rows, long);
+});
+
+test('inputs that are retried come before the barrier that follows them', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  let failures = 2;
+  const picky = bolt({
+    emits: type<string>(),
+    state: { seen: value(0) },
+    prepare: ({ emit, state }) => ({
+      execute(word: string) {
+        state.seen.set(state.seen.get() + 1);
+        emit(`${word}${state.seen.get()}`);
+        if (word === 'b' && failures-- > 0) throw new Error('not yet');
+      },
+    }),
+  });
+  const built = topology('picky', (t) => {
+    const all = t.bolt('picky', t.spout('words', source.spout).global(), picky, { onError: { backoff: 100 } });
+    t.sink('table', all.shuffle(), table.sink);
+  });
+  const source = new ArraySource(type<string>(), { s: words(3) }, true);
+  const running = await world.start(built);
+  await world.runtime.advance(150);
+  assert.deepEqual(running.checkpoints()!.current?.waitsFor, ['picky[0]', 'table[0]']);
+  await world.runtime.advance(400);
+  assert.deepEqual(table.rows, ['a1', 'b2', 'c3']);
+  assert.deepEqual(world.checkpoints.newest!.info.facts.sources.words?.s?.position, 3);
+  await running.kill();
+});
+
+test('a manual bolt gives on what it holds before the barrier, and gets nothing that is behind it', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const input: string[] = words(3);
+  const source = new ArraySource(type<string>(), { s: input }, true);
+  const pairs = manualBolt({
+    emits: type<string>(),
+    prepare: ({ emit, ack }) => {
+      const held: Tuple<string>[] = [];
+      let busy = false;
+      const give = () => {
+        if (busy || held.length === 0) return;
+        busy = true;
+        const batch = held.splice(0, 2);
+        setTimeout(() => {
+          busy = false;
+          emit(batch.map((tuple) => tuple.value).join(''), batch);
+          for (const tuple of batch) ack(tuple);
+        }, 30);
+      };
+      return { execute: (tuple: Tuple<string>) => void held.push(tuple), flush: give };
+    },
+  });
+  const built = topology('pairs', (t) => {
+    t.sink('table', t.bolt('pairs', t.spout('words', source.spout).shuffle(), pairs).shuffle(), table.sink);
+  });
+  const running = await world.start(built);
+  await world.runtime.advance(110);
+  input.push('d', 'e');
+  source.wake();
+  await world.runtime.advance(30);
+  assert.deepEqual(running.checkpoints()!.current?.waitsFor, ['pairs[0]', 'table[0]']);
+  await world.runtime.advance(40);
+  assert.deepEqual([table.rows, world.checkpoints.newest!.info.facts.sources.words?.s?.position], [['ab', 'c'], 3]);
+  await world.runtime.advance(200);
+  assert.deepEqual(table.rows, ['ab', 'c', 'de']);
+  await running.kill();
+});
+
+test('a sink that publishes at once has written what came before the barrier when the checkpoint is complete', async () => {
+  const world = new World();
+  const rows: string[] = [];
+  let written = () => {};
+  const slow = sink<string>({
+    mode: 'upsert',
+    batch: { size: 100, every: 60_000 },
+    write: (values) =>
+      new Promise<void>((resolve) => {
+        written = () => {
+          rows.push(...values);
+          resolve();
+        };
+      }),
+  });
+  const source = new ArraySource(type<string>(), { s: words(3) }, true);
+  const built = topology('slow', (t) => {
+    const counted = t.bolt(
+      'count',
+      t.spout('words', source.spout).keyBy((w) => w),
+      counting(),
+    );
+    t.sink('table', t.bolt('text', counted.shuffle(), ({ word }) => word).shuffle(), slow);
+  });
+  const running = await world.start(built);
+  await world.runtime.advance(200);
+  assert.deepEqual([world.checkpoints.completed.length, running.checkpoints()!.current?.waitsFor], [0, ['table[0]']]);
+  written();
+  await world.runtime.advance(10);
+  assert.deepEqual([world.checkpoints.completed.length, rows], [1, ['a', 'b', 'c']]);
+  await running.kill();
+});
+
+test('a queue spout is told that a message is done when the checkpoint behind it is complete', async () => {
+  const world = new World();
+  const acked: unknown[] = [];
+  let emitted = 0;
+  const queue = spout({
+    emits: type<string>(),
+    open: ({ emit }) => ({
+      nextTuple() {
+        if (emitted === 3) return false;
+        emit(`m${emitted}`, emitted++);
+        return true;
+      },
+      ack: (id) => void acked.push(id),
+    }),
+  });
+  const built = topology('queue', (t) => {
+    t.bolt(
+      'count',
+      t.spout('queue', queue).keyBy((w) => w),
+      counting(),
+    );
+  });
+  const running = await world.start(built);
+  await world.runtime.advance(90);
+  assert.deepEqual(acked, []);
+  await world.runtime.advance(20);
+  assert.deepEqual(acked, [0, 1, 2]);
+  await running.kill();
+});
+
+test('timers, event time and the positions of splits are there again, with another parallelism as well', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const input = { p0: [1, 2, 3], p1: [1, 5] };
+  const expire = bolt({
+    emits: type<string>(),
+    state: { count: value(0) },
+    timers: { end: 'event' },
+    prepare: ({ emit, state, timers, watermark }) => ({
+      execute(_: number, time: number) {
+        state.count.set(state.count.get() + 1);
+        timers.end.set(time + 10);
+      },
+      timer: { end: (time, key) => emit(`${String(key)} at ${time}: ${state.count.get()}, ${watermark()}`) },
+    }),
+  });
+  const built = (source: ArraySource<number>, parallelism: number) =>
+    topology('timers', (t) => {
+      const read = t.spout('numbers', source.spout, { time: { from: (n: number) => n }, parallelism });
+      t.sink(
+        'table',
+        t
+          .bolt(
+            'expire',
+            read.keyBy((n) => n),
+            expire,
+            { parallelism },
+          )
+          .shuffle(),
+        table.sink,
+      );
+    });
+  const first = await world.start(built(new ArraySource(type<number>(), input, true), 1));
+  await world.runtime.advance(150);
+  await first.kill();
+  const { facts } = world.checkpoints.newest!.info;
+  assert.deepEqual(facts.sources.numbers, {
+    p0: { position: 3, newest: 3, watermark: 2 },
+    p1: { position: 2, newest: 5, watermark: 4 },
+  });
+  assert.deepEqual(facts.watermarks, { expire: 2 });
+  input.p0.push(14);
+  input.p1.push(20);
+  const source = new ArraySource(type<number>(), input, true);
+  const second = await world.start(built(source, 3));
+  await world.runtime.advance(150);
+  assert.equal(source.taken, 2);
+  assert.deepEqual([...table.rows].sort(), ['1 at 11: 2, 13', '2 at 12: 1, 13', '3 at 13: 1, 13']);
+  await second.kill();
+});
+
+test('a run without checkpoints is refused where there are some to go on from', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const copy = () =>
+    topology('copy', (t) => {
+      t.sink(
+        'table',
+        t.spout('words', new ArraySource(type<string>(), { s: words(3) }, true).spout).shuffle(),
+        table.sink,
+      );
+    });
+  const first = await world.start(copy());
+  await world.runtime.until(first.stop());
+  await assert.rejects(world.start(copy(), { guarantee: 'at-least-once' }), { code: 'MR_CHECKPOINTS_KEPT' });
+  const again = await world.start(copy());
+  await world.runtime.until(again.stop({ drain: true }));
+  const free = await world.start(copy(), { guarantee: 'at-least-once' });
+  await world.runtime.until(free.stop());
+});
+
+test('a sink that has published more than is kept stops the start', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input = words(3);
+  const start = () => world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  const first = await start();
+  await world.runtime.advance(150);
+  input.push('a');
+  await first.kill();
+  const second = await start();
+  await world.runtime.advance(150);
+  await second.kill();
+  world.checkpoints.completed.pop();
+  await assert.rejects(start(), { code: 'MR_CHECKPOINT_BEHIND' });
+});
