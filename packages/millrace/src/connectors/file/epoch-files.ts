@@ -27,6 +27,7 @@ export interface FilesOf {
 }
 
 interface Hidden extends Mark {
+  /** `.<name of the epoch>.<by>`, and `.<who holds it>` if that is another. */
   readonly name: string;
 }
 
@@ -102,19 +103,30 @@ export class EpochFiles implements EpochWriter<string> {
     this.#visible = epoch;
   }
 
-  /** Takes the hidden files of older claimants away from them, whole or not. */
-  #takeHidden(): Hidden[] {
-    const { folder, prefix } = this.#files;
-    return this.#storage.list(folder).flatMap((found) => {
-      const [, incarnation, number, by] = /^-(\d+)-(\d+)\.(\d+)(\.\d+)?$/.exec(after(`.${prefix}`, found)) ?? [];
-      if (by === undefined) return [];
-      const epoch = { incarnation: Number(incarnation), number: Number(number) };
-      const name = `.${this.#name(epoch)}.${by}.${this.#incarnation}`;
-      // Not there any more: its writer was faster, and has marked it.
-      return renameIfThere(this.#storage, join(folder, found), join(folder, name))
-        ? [{ name, epoch, by: Number(by) }]
-        : [];
-    });
+  /**
+   * Takes the hidden files of older claimants away from them, whole or not. One of these may be taking them itself, and while
+   * a name changes a list may show neither the old nor the new: so until nothing is found twice.
+   */
+  #takeHidden(): readonly Hidden[] {
+    const { folder } = this.#files;
+    const taken = new Map<string, Hidden>();
+    for (let clean = 0; clean < 2; ) {
+      const found = this.#storage.list(folder).flatMap((name) => this.#olderHidden(name) ?? []);
+      clean = found.length === 0 ? clean + 1 : 0;
+      for (const { name, epoch, by } of found) {
+        const mine = `.${this.#name(epoch)}.${by}.${this.#incarnation}`;
+        if (renameIfThere(this.#storage, join(folder, name), join(folder, mine)))
+          taken.set(mine, { name: mine, epoch, by });
+      }
+    }
+    return [...taken.values()];
+  }
+
+  #olderHidden(name: string): Hidden | undefined {
+    const rest = after(`.${this.#files.prefix}`, name);
+    const [, incarnation, number, by, holder = by] = /^-(\d+)-(\d+)\.(\d+)(?:\.(\d+))?$/.exec(rest) ?? [];
+    if (Number(holder) >= this.#incarnation || by === undefined) return undefined;
+    return { name, epoch: { incarnation: Number(incarnation), number: Number(number) }, by: Number(by) };
   }
 
   #settle({ name, epoch, by }: Hidden, last: Mark | undefined): void {
