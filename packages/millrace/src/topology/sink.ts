@@ -60,6 +60,8 @@ export interface Sink<out W> {
   readonly open: (task: Task) => SinkWriter<never> | Promise<SinkWriter<never>>;
   /** Of a transactional sink. */
   readonly epochs: Epochs<never, unknown> | undefined;
+  /** It reaches the world through what its run offers and by no other way: a simulation runs it as it is, and models others. */
+  readonly simulable: boolean;
   /** Only for the compiler; undefined at run time. */
   readonly writes: W;
 }
@@ -75,8 +77,10 @@ type Publishes<I, P> =
   | { readonly mode: 'transactional'; readonly epochs: Epochs<I, P> };
 
 /** A sink: `write` alone, or `open` where each task needs its own connection; a transactional one has `epochs` besides. */
-export function sink<I, P = I>(definition: { readonly batch: Batch } & Publishes<I, P> & Writes<I>): Sink<Takes<I>> {
-  const { mode, batch, epochs } = definition;
+export function sink<I, P = I>(
+  definition: { readonly batch: Batch; readonly simulable?: boolean } & Publishes<I, P> & Writes<I>,
+): Sink<Takes<I>> {
+  const { mode, batch, epochs, simulable = false } = definition;
   const open = 'open' in definition ? definition.open : () => ({ write: definition.write });
   return {
     component: 'sink',
@@ -84,6 +88,7 @@ export function sink<I, P = I>(definition: { readonly batch: Batch } & Publishes
     batch,
     open: open as Sink<never>['open'],
     epochs: epochs as Sink<never>['epochs'],
+    simulable,
     writes: undefined as never,
   };
 }
