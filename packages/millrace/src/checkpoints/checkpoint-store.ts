@@ -69,7 +69,10 @@ export interface SavedCheckpoint {
   outputs(sink: string): readonly Uint8Array[];
 }
 
-/** One checkpoint that is being written. Calls are cheap: they hand bytes to the system, and `complete` makes them durable. */
+/**
+ * One checkpoint that is being written. Calls are cheap: they hand bytes to the system, and `complete` makes them durable.
+ * What the disk refuses is told by `complete`.
+ */
 export interface CheckpointWriter {
   /**
    * Some keys of a component, those of a task in the order in which its snapshot gave them, and task by task, so that key
@@ -88,16 +91,22 @@ export interface CheckpointWriter {
 export interface CheckpointStore {
   /** The next incarnation, which is this store's own from then on. Once. */
   claim(): Promise<number>;
-  /** The completed checkpoints that are kept, the one to restore first, and then each one's parent. */
-  completed(): Promise<readonly CheckpointInfo[]>;
+  /**
+   * The completed checkpoints that are kept: the one to restore, which is the newest or `from`, and then those that it goes
+   * on from, the newest first. MR_CHECKPOINT_CORRUPT if one of them is damaged or missing that has something to publish.
+   */
+  completed(from?: Epoch): Promise<readonly CheckpointInfo[]>;
   /** MR_CHECKPOINT_CORRUPT if any part that it needs is damaged or missing: all of it is checked here. */
   read(epoch: Epoch): Promise<SavedCheckpoint>;
-  /** The next writes go on from this checkpoint; undefined: from nothing. After `claim`, before the first `begin`. */
+  /**
+   * The next writes go on from this checkpoint; undefined: from nothing. After `claim`, before the first `begin`. What is
+   * not kept by this lineage goes when the first checkpoint is complete: outputs must have been published before.
+   */
   resume(from: Epoch | undefined): void;
-  /** Begins checkpoint `number` of this incarnation. One at a time. */
+  /** Begins checkpoint `number` of this incarnation. One at a time, and numbers only grow, also after one that failed. */
   begin(number: number): CheckpointWriter;
   /** All sinks have published the epochs up to this one: their outputs are not needed any more. */
   published(epoch: Epoch): void;
-  /** Lets go of the files; what is merged in the background ends first. */
+  /** Lets go of the files; what is being merged in the background is given up. */
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /** Checkpoints in memory, for tests of the engine: what the seam promises and nothing else, and it expects as much. */
 import assert from 'node:assert/strict';
+import { MillraceError } from '../errors.ts';
 import type { SavedKey } from '../state/keyed-store.ts';
 import type { Epoch } from '../topology/epoch.ts';
 import { compareEpochs } from '../topology/epoch.ts';
-import { MillraceError } from '../errors.ts';
 import type {
   CheckpointFacts,
   CheckpointInfo,
