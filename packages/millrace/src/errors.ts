@@ -441,11 +441,6 @@ export const ERROR_TABLE = {
     message: (epoch: string, file: string, what: string, older: string) =>
       `checkpoint ${epoch} was completed and cannot be read any more: ${file}: ${what}; ${older}`,
   },
-  MR_NO_CHECKPOINTS: {
-    retry: false,
-    message: (topology: string) =>
-      `'${topology}' makes no checkpoints: it has neither state nor a transactional sink that publishes epochs, or at-most-once was asked for`,
-  },
   MR_NO_CHECKPOINT: {
     retry: false,
     message: (topology: string, asked: string, kept: readonly string[]) =>
