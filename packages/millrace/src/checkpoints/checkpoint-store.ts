@@ -47,8 +47,6 @@ export interface CheckpointInfo {
   readonly bytes: number;
   /** Keys whose state this checkpoint added. */
   readonly keys: number;
-  /** Entries per sink, of this epoch. */
-  readonly outputs: { readonly [sink: string]: number };
 }
 
 /** The keys of one component that one checkpoint, or several merged ones, added. */
@@ -92,16 +90,14 @@ export interface CheckpointStore {
   /** The next incarnation, which is this store's own from then on. Once. */
   claim(): Promise<number>;
   /**
-   * The completed checkpoints that are kept: the one to restore, which is the newest or `from`, and then those that it goes
-   * on from, the newest first. MR_CHECKPOINT_CORRUPT if one of them is damaged or missing that has something to publish.
+   * The completed checkpoints that are kept, the one to restore first, and then those that it goes on from, the newest first.
+   * MR_CHECKPOINT_CORRUPT if one of them cannot be read that may have something to publish. Where somebody chooses one by its
+   * name, damaged ones are left out: then it is all that can be read, the newest first.
    */
-  completed(from?: Epoch): Promise<readonly CheckpointInfo[]>;
+  completed(damaged?: 'left out'): Promise<readonly CheckpointInfo[]>;
   /** MR_CHECKPOINT_CORRUPT if any part that it needs is damaged or missing: all of it is checked here. */
   read(epoch: Epoch): Promise<SavedCheckpoint>;
-  /**
-   * The next writes go on from this checkpoint; undefined: from nothing. After `claim`, before the first `begin`. What is
-   * not kept by this lineage goes when the first checkpoint is complete: outputs must have been published before.
-   */
+  /** The state of the next writes goes on from this checkpoint's; undefined: from nothing. After `claim`, before the first `begin`. */
   resume(from: Epoch | undefined): void;
   /** Begins checkpoint `number` of this incarnation. One at a time, and numbers only grow, also after one that failed. */
   begin(number: number): CheckpointWriter;

@@ -51,7 +51,7 @@ export const shapes: Shapes = {
 };
 
 export function facts(at: number, parent: Epoch | undefined, given: Partial<CheckpointFacts> = {}): CheckpointFacts {
-  return { topology: 'job', at, parent, sources: {}, watermarks: {}, finished: false, ...given };
+  return { topology: 'job', at, parent, sources: {}, watermarks: {}, outputs: {}, finished: false, ...given };
 }
 
 export type Values = ReadonlyMap<Key, string | undefined>;
@@ -84,7 +84,8 @@ export function write(store: CheckpointStore, number: number, content: Content):
       sink,
       entries.map((entry) => Buffer.from(entry)),
     );
-  return writer.complete(facts(number * 1000, content.parent, content.facts));
+  const outputs = Object.fromEntries(Object.entries(content.outputs ?? {}).map(([sink, { length }]) => [sink, length]));
+  return writer.complete(facts(number * 1000, content.parent, { outputs, ...content.facts }));
 }
 
 /** What the parts say together, as text. */

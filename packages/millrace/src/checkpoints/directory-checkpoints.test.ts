@@ -60,7 +60,7 @@ test('what was completed is there for the next start: state, outputs and facts',
   const older = await second.store.read(info.epoch);
   assert.deepEqual(older.info, info);
   assert.deepEqual(info.facts.sources, sources);
-  assert.deepEqual(info.outputs, { topic: 3, none: 0 });
+  assert.deepEqual(info.facts.outputs, { topic: 3, none: 0 });
   assert.deepEqual(outputsOf(older, 'topic'), ['x', 'yy', '']);
   assert.deepEqual(outputsOf(older, 'none'), []);
   assert.deepEqual(outputsOf(older, 'no such sink'), []);

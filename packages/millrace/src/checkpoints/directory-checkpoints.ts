@@ -92,17 +92,18 @@ class DirectoryCheckpoints implements CheckpointStore {
     return own;
   }
 
-  async completed(from?: Epoch): Promise<readonly CheckpointInfo[]> {
-    const first = from ?? this.#completed()[0];
+  async completed(damaged?: 'left out'): Promise<readonly CheckpointInfo[]> {
+    const completed = this.#completed();
     // What another process has completed just now may not be durable yet, and from here on things depend on it.
     if (this.#incarnation !== undefined) await this.#folder.storage.syncDirectory(this.#folder.path);
-    if (first === undefined) return [];
-    const lineage = [await this.#readable(first)];
+    if (damaged === 'left out') return completed.flatMap((epoch) => this.#ifReadable(epoch) ?? []).map(infoOf);
+    const [newest] = completed;
+    if (newest === undefined) return [];
+    const lineage = [await this.#readable(newest)];
     for (const { epoch, unpublished } of lineage[0]!.checkpoint.kept) {
-      const isNeeded = unpublished && from === undefined;
-      const file = isNeeded ? await this.#readable(epoch) : this.#ifReadable(epoch);
-      if (file === undefined) this.#log(`checkpoint ${epochText(epoch)} cannot be read any more, and nothing needs it`);
-      else lineage.push(file);
+      const file = unpublished ? await this.#readable(epoch) : this.#ifReadable(epoch);
+      if (file !== undefined) lineage.push(file);
+      else this.#log(`checkpoint ${epochText(epoch)} cannot be read any more; nothing needs it`);
     }
     return lineage.map(infoOf);
   }
@@ -117,9 +118,8 @@ class DirectoryCheckpoints implements CheckpointStore {
 
   resume(from: Epoch | undefined): void {
     if (from === undefined) return;
-    const file = this.#folder.open(checkpointName(from));
-    for (const [component, parts] of this.#folder.stateOf(file)) this.#chains.set(component, parts);
-    this.#kept = [file, ...file.checkpoint.kept.flatMap(({ epoch }) => this.#ifReadable(epoch) ?? [])];
+    const state = this.#folder.stateOf(this.#folder.open(checkpointName(from)));
+    for (const [component, parts] of state) this.#chains.set(component, parts);
   }
 
   begin(number: number): CheckpointWriter {
@@ -177,7 +177,7 @@ class DirectoryCheckpoints implements CheckpointStore {
   async #complete(writer: DirectoryWriter, epoch: Epoch, facts: CheckpointFacts): Promise<CheckpointInfo> {
     try {
       const parts = writer.endParts();
-      const kept = this.#keptNow();
+      const kept = this.#keptBefore(facts.parent);
       const manifest = this.#manifest(parts, writer.endOutputs(), { epoch, facts, kept: kept.map(this.#keptEpoch) });
       const file = await writer.file.finish(manifest, () => this.#expectNewest());
       this.#folder.add(file);
@@ -224,10 +224,20 @@ class DirectoryCheckpoints implements CheckpointStore {
     return what === 'all' || keys > 0 || last === undefined || last.shapesText !== JSON.stringify(shapes);
   }
 
-  /** Those before the next one that stay when it is complete. */
-  #keptNow(): readonly CheckpointFile[] {
-    const oldest = this.#kept.findLastIndex((file) => this.#isUnpublished(file));
-    return this.#kept.slice(0, Math.max(this.#retain - 1, oldest + 1));
+  /** Of the lineage that the next one goes on from, what stays when it is complete. The newest first. */
+  #keptBefore(parent: Epoch | undefined): readonly CheckpointFile[] {
+    const lineage = this.#lineage(parent);
+    const oldest = lineage.findLastIndex((file) => this.#isUnpublished(file));
+    return lineage.slice(0, Math.max(this.#retain - 1, oldest + 1));
+  }
+
+  #lineage(newest: Epoch | undefined): readonly CheckpointFile[] {
+    if (newest === undefined) return [];
+    const [last] = this.#kept;
+    if (last !== undefined && compareEpochs(last.checkpoint.epoch, newest) === 0) return this.#kept;
+    const file = this.#ifReadable(newest);
+    if (file === undefined) return [];
+    return [file, ...file.checkpoint.kept.flatMap(({ epoch }) => this.#ifReadable(epoch) ?? [])];
   }
 
   #isUnpublished({ checkpoint, manifest }: CheckpointFile): boolean {

@@ -75,13 +75,14 @@ type Written = {
   readonly shapes: readonly Shapes[];
   readonly parts: readonly (readonly [string, number, PartEntry['what'], number, WrittenBlocks])[];
   readonly outputs: readonly (readonly [string, number, WrittenBlocks])[];
-  readonly checkpoint?: {
+  readonly checkpoint?: undefined | {
     readonly epoch: WrittenEpoch;
     readonly topology: string;
     readonly at: number;
     readonly parent?: WrittenEpoch;
     readonly sources: readonly (readonly [string, readonly WrittenSplit[]])[];
     readonly watermarks: readonly (readonly [string, WrittenNumber])[];
+    readonly values: readonly (readonly [sink: string, values: number])[];
     readonly finished: boolean;
     readonly chains: readonly (readonly [string, readonly (readonly [string | null, number])[]])[];
     readonly files: readonly (readonly [string, number])[];
@@ -109,7 +110,7 @@ export function manifestText({ parts, outputs, checkpoint }: Manifest): string {
 }
 
 function writtenCheckpoint({ epoch, facts, chains, files, kept }: CheckpointManifest): Written['checkpoint'] {
-  const { topology, at, parent, sources, watermarks, finished } = facts;
+  const { topology, at, parent, sources, watermarks, outputs, finished } = facts;
   return {
     epoch: writtenEpoch(epoch),
     topology,
@@ -117,6 +118,7 @@ function writtenCheckpoint({ epoch, facts, chains, files, kept }: CheckpointMani
     ...(parent && { parent: writtenEpoch(parent) }),
     sources: Object.entries(sources).map(([component, splits]) => [component, writtenSplits(splits)]),
     watermarks: Object.entries(watermarks).map(([component, time]) => [component, writtenNumber(time)]),
+    values: Object.entries(outputs),
     finished,
     chains: [...chains].map(([component, refs]) => [component, refs.map(({ file, part }) => [file ?? null, part])]),
     files: [...files],
@@ -161,6 +163,7 @@ function checkpointFrom(written: NonNullable<Written['checkpoint']>): Checkpoint
       parent: parent && epochFrom(parent),
       sources: Object.fromEntries(sources.map(([component, splits]) => [component, splitsFrom(splits)])),
       watermarks: Object.fromEntries(watermarks.map(([component, time]) => [component, Number(time)])),
+      outputs: Object.fromEntries(written.values),
       finished,
     },
     chains: new Map(

@@ -8,13 +8,12 @@ import type { StoredPart } from './stored-part.ts';
 
 export function infoOf(file: CheckpointFile): CheckpointInfo {
   const { epoch, facts } = file.checkpoint;
-  const { parts, outputs } = file.manifest;
+  const { parts } = file.manifest;
   return {
     epoch,
     facts,
     bytes: file.bytes,
     keys: parts.reduce((sum, { keys }) => sum + keys, 0),
-    outputs: Object.fromEntries(outputs.map(({ sink, entries }) => [sink, entries])),
   };
 }
 

@@ -92,11 +92,11 @@ class Planning {
     this.#built = built;
     this.#saved = saved;
     this.#choice = choice;
-    const { facts, outputs } = saved.info;
+    const { facts } = saved.info;
     this.#names = {
       spout: new Set(Object.keys(facts.sources)),
       bolt: new Set([...saved.components, ...Object.keys(facts.watermarks)]),
-      sink: new Set(Object.keys(outputs).filter((sink) => outputs[sink]! > 0)),
+      sink: new Set(Object.keys(facts.outputs).filter((sink) => outputs[sink]! > 0)),
     };
   }
 
@@ -122,8 +122,8 @@ class Planning {
     if (from === undefined) return keepsSomething(component) ? beginning(component) : undefined;
     if (this.#isDropped(from) || this.#isDropped(id)) return { ...beginning(component), fate: 'dropped' };
     if (kind === 'bolt') return this.#takeBolt(component, from);
-    const { facts, outputs } = this.#saved.info;
-    const count = kind === 'spout' ? Object.keys(facts.sources[from]!).length : outputs[from]!;
+    const { facts } = this.#saved.info;
+    const count = kind === 'spout' ? Object.keys(facts.sources[from]!).length : facts.outputs[from]!;
     return { component: id, kind, fate: 'taken', from, parts: [], drop: [], count };
   }
 
@@ -208,8 +208,8 @@ class Planning {
 
 function goneText(kind: Component['kind'], name: string): string {
   if (kind === 'sink') {
-    const first = 'start it as it was and stop it in good order, which publishes them';
-    return `outputs of sink '${name}' that may not be published yet; ${first}, or give them up (--drop ${name})`;
+    const crash = 'after a crash, start it as it was first';
+    return `outputs of sink '${name}'; if it was stopped in good order they are published, so give them up here (--drop ${name}); ${crash}`;
   }
   const what = { spout: 'the positions of spout', bolt: 'the state of' }[kind];
   return `${what} '${name}'; name it as before, say what it is called now (--rename ${name}=NEW), or give this up (--drop ${name})`;
