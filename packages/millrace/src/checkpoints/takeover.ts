@@ -96,7 +96,7 @@ class Planning {
     this.#names = {
       spout: new Set(Object.keys(facts.sources)),
       bolt: new Set([...saved.components, ...Object.keys(facts.watermarks)]),
-      sink: new Set(Object.keys(facts.outputs).filter((sink) => outputs[sink]! > 0)),
+      sink: new Set(Object.keys(facts.outputs).filter((sink) => facts.outputs[sink]! > 0)),
     };
   }
 
