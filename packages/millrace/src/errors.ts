@@ -466,6 +466,21 @@ export const ERROR_TABLE = {
     message: (topology: string) =>
       `'${topology}' makes no checkpoints: it keeps no state, and no path of it is exactly-once ('millrace receipt' says why)`,
   },
+  MR_NO_SAVEPOINT: {
+    retry: false,
+    message: (directory: string) =>
+      `there is no savepoint in ${directory}: name the folder that 'millrace savepoint' has written, or a checkpoint such as 3.17`,
+  },
+  MR_SAVEPOINT_EXISTS: {
+    retry: false,
+    message: (directory: string) =>
+      `${directory} has a savepoint already, or one that is being written or was left half-written, and none is ever replaced: name another folder`,
+  },
+  MR_SAVEPOINT_CORRUPT: {
+    retry: false,
+    message: (file: string, what: string) =>
+      `the savepoint cannot be read: ${file}: ${what}; take another copy of it, or go on from a checkpoint`,
+  },
   MR_SUPERSEDED: {
     retry: false,
     message: (topology: string, own: number, newest: number) =>
@@ -485,6 +500,15 @@ export const ERROR_TABLE = {
     retry: false,
     message: (got: string) =>
       `${got} has no hash on Storm that can be told in advance: group by text, booleans, whole numbers up to 64 bits (beyond 2^53 as bigints), or fractions of at most 18 characters`,
+  },
+  MR_SIMULATION: {
+    retry: false,
+    message: (report: string) => `the simulation came out wrong: ${report}`,
+  },
+  MR_NATIVE_IO: {
+    retry: false,
+    message: (what: string) =>
+      `${what} reaches past the simulation: what a simulated pipeline reads and writes must go through what its run offers (task.use), or through a sink or a spout that is modelled`,
   },
   MR_LOST_AGAIN: {
     retry: false,

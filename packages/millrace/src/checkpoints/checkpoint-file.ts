@@ -74,6 +74,7 @@ export class CheckpointFileWriter {
    */
   async finish(manifest: Manifest, allowed: () => void): Promise<CheckpointFile> {
     const { path } = this;
+    let hasName = false;
     try {
       const text = Buffer.from(manifestText(manifest));
       const sum = this.#end(text);
@@ -82,11 +83,12 @@ export class CheckpointFileWriter {
       this.#close();
       allowed();
       this.#storage.rename(path + UNFINISHED, path);
+      hasName = true;
       await this.#storage.syncDirectory(path.slice(0, path.lastIndexOf('/')));
       return new CheckpointFile(this.#storage, path, manifest, sum, this.#length);
     } catch (error) {
       this.discard();
-      attempt(() => this.#storage.remove(path));
+      if (hasName) attempt(() => this.#storage.remove(path));
       throw error;
     }
   }
@@ -95,7 +97,7 @@ export class CheckpointFileWriter {
   discard(): void {
     this.#failed ??= { error: new Error(`${this.path} was given up`) };
     attempt(() => this.#close());
-    if (this.#length > 0) attempt(() => this.#storage.remove(this.path + UNFINISHED));
+    attempt(() => this.#storage.remove(this.path + UNFINISHED));
   }
 
   #end(manifest: Buffer): number {

@@ -1,6 +1,8 @@
 /** The folder that checkpoints are in: which files there are, opened once each. */
 import type { Storage } from '../runtime/storage.ts';
+import { epochText } from '../topology/epoch.ts';
 import { CheckpointFile, Damage } from './checkpoint-file.ts';
+import type { PartRef } from './manifest.ts';
 import type { FileName } from './names.ts';
 import { fileName } from './names.ts';
 import { StoredPart } from './stored-part.ts';
@@ -22,20 +24,8 @@ export class CheckpointFolder {
 
   /** Sees that it is there, and will be after a power cut. */
   async make(): Promise<void> {
-    await this.#make(this.claims);
-    await this.storage.syncDirectory(this.path);
-    await this.storage.syncDirectory(parentOf(this.path));
-  }
-
-  async #make(path: string): Promise<void> {
-    try {
-      this.storage.list(path);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      await this.#make(parentOf(path));
-      this.storage.makeDirectory(path);
-      await this.storage.syncDirectory(parentOf(path));
-    }
+    await makeFolder(this.storage, this.path);
+    await makeFolder(this.storage, this.claims);
   }
 
   pathOf(name: string): string {
@@ -74,23 +64,36 @@ export class CheckpointFolder {
 
   /** The parts that a checkpoint is made of. Damage if a file that it names is not there, or is another. */
   stateOf(file: CheckpointFile): State {
-    const { chains, files, epoch } = file.checkpoint;
-    const open = (name: string | undefined): CheckpointFile => {
-      if (name === undefined) return file;
-      const other = this.open(name);
-      if (other.sum === files.get(name)) return other;
-      throw new Damage(other.path, `it is not the file that ${epoch.incarnation}.${epoch.number} was completed with`);
-    };
-    return new Map(
-      [...chains].map(([component, refs]) => [
-        component,
-        refs.map((ref) => {
-          const of = open(ref.file);
-          return new StoredPart(of, of.manifest.parts[ref.part]!);
-        }),
-      ]),
-    );
+    return stateOf(file, (name) => this.open(name));
   }
+}
+
+export function stateOf(file: CheckpointFile, openOther: (name: string) => CheckpointFile): State {
+  const { chains, files, epoch } = file.checkpoint;
+  const open = (name: string | undefined): CheckpointFile => {
+    if (name === undefined) return file;
+    const other = openOther(name);
+    if (other.sum === files.get(name)) return other;
+    throw new Damage(other.path, `it is not the file that checkpoint ${epochText(epoch)} goes on from`);
+  };
+  const partOf = ({ file, part }: PartRef): StoredPart => {
+    const of = open(file);
+    return new StoredPart(of, of.manifest.parts[part]!);
+  };
+  return new Map([...chains].map(([component, refs]) => [component, refs.map(partOf)]));
+}
+
+/** Sees that a folder is there, with those above it, and will be after a power cut. */
+export async function makeFolder(storage: Storage, path: string): Promise<void> {
+  const parent = parentOf(path);
+  try {
+    storage.list(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    await makeFolder(storage, parent);
+    storage.makeDirectory(path);
+  }
+  await storage.syncDirectory(parent);
 }
 
 function parentOf(path: string): string {

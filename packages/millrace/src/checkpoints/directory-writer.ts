@@ -1,50 +1,10 @@
-/** One checkpoint that is being written: its sections are gathered into blocks, which go to the file as they are full. */
+/** One checkpoint that is being written. */
 import type { SavedKey, StateSnapshot } from '../state/keyed-store.ts';
 import type { Shapes } from '../state/shape.ts';
 import type { CheckpointFileWriter } from './checkpoint-file.ts';
 import type { CheckpointFacts, CheckpointInfo, CheckpointWriter } from './checkpoint-store.ts';
-import type { Block, OutputEntry, PartEntry } from './manifest.ts';
-import { EntryBlocks, KeyBlocks } from './records.ts';
-
-/** Keys of a component on their way into a file. */
-export class PartWriter {
-  readonly #component: string;
-  readonly #shapes: Shapes;
-  readonly #what: StateSnapshot['what'];
-  readonly #blocks: Block[] = [];
-  readonly #keys: KeyBlocks;
-
-  constructor(file: CheckpointFileWriter, component: string, shapes: Shapes, what: StateSnapshot['what']) {
-    this.#component = component;
-    this.#shapes = shapes;
-    this.#what = what;
-    this.#keys = new KeyBlocks((bytes, first, last) => void this.#blocks.push(file.block(bytes, first, last)));
-  }
-
-  get what(): StateSnapshot['what'] {
-    return this.#what;
-  }
-
-  add(key: SavedKey): void {
-    this.#keys.add(key);
-  }
-
-  end(): PartEntry {
-    this.#keys.flush();
-    return {
-      component: this.#component,
-      shapes: this.#shapes,
-      what: this.#what,
-      keys: this.#keys.keys,
-      blocks: this.#blocks,
-    };
-  }
-}
-
-interface OutputWriter {
-  readonly entries: EntryBlocks;
-  readonly blocks: Block[];
-}
+import type { OutputEntry, PartEntry } from './manifest.ts';
+import { OutputWriter, PartWriter } from './sections.ts';
 
 export class DirectoryWriter implements CheckpointWriter {
   readonly file: CheckpointFileWriter;
@@ -76,11 +36,10 @@ export class DirectoryWriter implements CheckpointWriter {
   outputs(sink: string, entries: readonly Uint8Array[]): void {
     let output = this.#outputs.get(sink);
     if (output === undefined) {
-      const blocks: Block[] = [];
-      output = { entries: new EntryBlocks((bytes) => void blocks.push(this.file.block(bytes, 0, 0))), blocks };
+      output = new OutputWriter(this.file, sink);
       this.#outputs.set(sink, output);
     }
-    for (const entry of entries) output.entries.add(entry);
+    for (const entry of entries) output.add(entry);
   }
 
   complete(facts: CheckpointFacts): Promise<CheckpointInfo> {
@@ -97,9 +56,6 @@ export class DirectoryWriter implements CheckpointWriter {
   }
 
   endOutputs(): OutputEntry[] {
-    return [...this.#outputs].map(([sink, { entries, blocks }]) => {
-      entries.flush();
-      return { sink, entries: entries.entries, blocks };
-    });
+    return [...this.#outputs.values()].map((output) => output.end());
   }
 }

@@ -75,19 +75,21 @@ type Written = {
   readonly shapes: readonly Shapes[];
   readonly parts: readonly (readonly [string, number, PartEntry['what'], number, WrittenBlocks])[];
   readonly outputs: readonly (readonly [string, number, WrittenBlocks])[];
-  readonly checkpoint?: undefined | {
-    readonly epoch: WrittenEpoch;
-    readonly topology: string;
-    readonly at: number;
-    readonly parent?: WrittenEpoch;
-    readonly sources: readonly (readonly [string, readonly WrittenSplit[]])[];
-    readonly watermarks: readonly (readonly [string, WrittenNumber])[];
-    readonly values: readonly (readonly [sink: string, values: number])[];
-    readonly finished: boolean;
-    readonly chains: readonly (readonly [string, readonly (readonly [string | null, number])[]])[];
-    readonly files: readonly (readonly [string, number])[];
-    readonly kept: readonly (readonly [number, number, boolean])[];
-  };
+  readonly checkpoint?:
+    | undefined
+    | {
+        readonly epoch: WrittenEpoch;
+        readonly topology: string;
+        readonly at: number;
+        readonly parent?: WrittenEpoch;
+        readonly sources: readonly (readonly [string, readonly WrittenSplit[]])[];
+        readonly watermarks: readonly (readonly [string, WrittenNumber])[];
+        readonly values: readonly (readonly [sink: string, values: number])[];
+        readonly finished: boolean;
+        readonly chains: readonly (readonly [string, readonly (readonly [string | null, number])[]])[];
+        readonly files: readonly (readonly [string, number])[];
+        readonly kept: readonly (readonly [number, number, boolean])[];
+      };
 };
 type WrittenBlocks = readonly (readonly [number, number, number, number, number])[];
 type WrittenEpoch = readonly [incarnation: number, number: number];

@@ -59,3 +59,16 @@ export function* mergedKeys(parts: readonly SavedPart[], whole: boolean): Genera
     for (const keys of newestFirst) keys.return?.();
   }
 }
+
+/** Parts that follow each other and are of the same shapes. Others are not merged: `restore` takes each over by its own. */
+export function runsOfEqualShapes(parts: readonly SavedPart[]): readonly (readonly SavedPart[])[] {
+  const runs: SavedPart[][] = [];
+  let last: string | undefined;
+  for (const part of parts) {
+    const text = JSON.stringify(part.shapes);
+    if (text === last) runs.at(-1)!.push(part);
+    else runs.push([part]);
+    last = text;
+  }
+  return runs;
+}

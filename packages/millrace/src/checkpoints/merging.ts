@@ -7,8 +7,8 @@ import { messageOf } from '../errors.ts';
 import type { CheckpointFile, Pause } from './checkpoint-file.ts';
 import { CheckpointFileWriter } from './checkpoint-file.ts';
 import type { CheckpointFolder } from './checkpoint-folder.ts';
-import { PartWriter } from './directory-writer.ts';
 import { mergedKeys, mergeFrom } from './merge.ts';
+import { PartWriter } from './sections.ts';
 import type { Chains } from './stored-part.ts';
 import { StoredPart } from './stored-part.ts';
 
