@@ -491,3 +491,276 @@ test('a sink that has published more than is kept stops the start', async () => 
   world.checkpoints.completed.pop();
   await assert.rejects(start(), { code: 'MR_CHECKPOINT_BEHIND' });
 });
+
+test('what is saved as changes is whole again after the third start, also under another name', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input: string[] = words(3);
+  const named = (id: string) =>
+    topology('words', (t) => {
+      const read = t.spout('words', new ArraySource(type<string>(), { s: input }, true).spout);
+      t.sink(
+        'table',
+        t
+          .bolt(
+            id,
+            read.keyBy((w) => w),
+            counting(),
+          )
+          .shuffle(),
+        table.sink,
+      );
+    });
+  for (const [id, more, renamed] of [
+    ['count', [], []],
+    ['count', ['a'], []],
+    ['tally', ['b'], [['count', 'tally']]],
+    ['tally', ['c'], []],
+    ['tally', ['a', 'b', 'c'], []],
+  ] as const) {
+    input.push(...more);
+    const running = await world.start(named(id), { take: { renamed: new Map(renamed) } });
+    await world.runtime.advance(150);
+    await running.kill();
+  }
+  const counts = table.rows.slice(-3).map(({ word, count }) => `${word}${count}`);
+  assert.deepEqual(counts, ['a3', 'b3', 'c3']);
+});
+
+test('epochs of several starts that were never published are published in their order', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input: string[] = ['a'];
+  table.publishing = () => new Promise(() => {});
+  for (const word of ['a', 'a', 'a']) {
+    const running = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+    await world.runtime.advance(150);
+    await running.kill();
+    input.push(word);
+  }
+  table.publishing = () => {};
+  const last = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.until(last.stop());
+  assert.deepEqual(
+    table.rows.map(({ count }) => count),
+    [1, 2, 3, 4],
+  );
+  assert.deepEqual(
+    table.epochs.map(({ incarnation, number }) => `${incarnation}.${number}`),
+    ['1.1', '2.2', '3.3', '4.4'],
+  );
+});
+
+test('what an older instance completes and publishes while it is being taken over from is seen', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input: string[] = ['a'];
+  const source = new ArraySource(type<string>(), { s: input }, true);
+  const old = await world.start(wordCount(source, table));
+  await world.runtime.advance(150);
+  // The store's claim is made and the sink's is not yet, when a checkpoint that was begun before is completed.
+  let complete = () => {};
+  world.checkpoints.complete = () => new Promise<void>((resolve) => (complete = resolve));
+  input.push('a');
+  source.wake();
+  await world.runtime.advance(100);
+  table.claiming = async () => {
+    world.checkpoints.claims--;
+    complete();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    world.checkpoints.claims++;
+    world.checkpoints.complete = async () => {};
+  };
+  const next = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.advance(150);
+  assert.deepEqual(
+    table.rows.map(({ count }) => count),
+    [1, 2],
+  );
+  await Promise.all([old.kill(), next.kill()]);
+});
+
+test('records that were taken from the source and not sent off are not in the checkpoint', async () => {
+  const world = new World();
+  const table = new Table<number>();
+  const input = Array.from({ length: 100 }, (_, i) => i);
+  const slow = asyncBolt({
+    concurrency: 1,
+    execute: async (n: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 7));
+      return n;
+    },
+  });
+  const built = () =>
+    topology('slow', (t) => {
+      const read = t.spout('numbers', new ArraySource(type<number>(), { s: input }, true).spout);
+      t.sink('table', t.bolt('slow', read.shuffle(), slow, { queue: 4 }).shuffle(), table.sink);
+    });
+  for (let i = 0; i < 4; i++) {
+    const running = await world.start(built());
+    await world.runtime.advance(250);
+    await running.kill();
+  }
+  const last = await world.start(built());
+  await world.runtime.advance(2000);
+  await world.runtime.until(last.stop());
+  assert.deepEqual(table.rows, input);
+});
+
+test('event time goes on where it was: what was late stays late', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const input = { p: [100] };
+  const lateness = bolt({
+    emits: type<string>(),
+    state: { seen: value(0) },
+    prepare: ({ emit, state, watermark }) => ({
+      execute(n: number) {
+        state.seen.set(1);
+        emit(`${n} at ${watermark()}`);
+      },
+    }),
+  });
+  const built = () =>
+    topology('late', (t) => {
+      const source = new ArraySource(type<number>(), input, true);
+      const read = t.spout('numbers', source.spout, { time: { from: (n: number) => n } });
+      t.sink(
+        'table',
+        t
+          .bolt(
+            'late',
+            read.keyBy(() => 'all'),
+            lateness,
+          )
+          .shuffle(),
+        table.sink,
+      );
+    });
+  const first = await world.start(built());
+  await world.runtime.advance(150);
+  await first.kill();
+  assert.equal(world.checkpoints.newest!.info.facts.watermarks.late, 99);
+  input.p.push(50, 60);
+  const second = await world.start(built());
+  await world.runtime.advance(150);
+  await second.kill();
+  assert.deepEqual(table.rows.slice(1), ['50 at 99', '60 at 99']);
+  assert.deepEqual(world.checkpoints.newest!.info.facts.sources.numbers?.p, {
+    position: 3,
+    newest: 100,
+    watermark: 99,
+  });
+});
+
+test('where many tuples wait for a slow way to bring the barrier, the slow way goes on', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const input = Array.from({ length: 3000 }, (_, i) => `${i}`);
+  const slow = asyncBolt({
+    concurrency: 1,
+    order: 'ordered',
+    execute: async (word: string) => {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return `slow ${word}`;
+    },
+  });
+  const built = topology('meeting', (t) => {
+    const read = t.spout('words', new ArraySource(type<string>(), { s: input }, true).spout);
+    const some = t.bolt('some', read.shuffle(), (word) => (Number(word) % 10 === 0 ? word : undefined));
+    const slowly = t.bolt('slow', some.shuffle(), slow, { queue: 500 });
+    const both = t.bolt(
+      'both',
+      { slowly: slowly.global(), directly: read.global() },
+      {
+        ...bolt({
+          emits: type<string>(),
+          prepare: ({ emit }) => ({ execute: { slowly: (w: string) => emit(w), directly: (w: string) => emit(w) } }),
+        }),
+      },
+      { queue: 8 },
+    );
+    t.sink('table', both.shuffle(), table.sink);
+  });
+  const running = await world.start(built, { interval: 10 });
+  await world.runtime.advance(3000);
+  await world.runtime.until(running.stop());
+  assert.equal(table.rows.length, 3300);
+  assert.deepEqual(
+    table.rows.filter((row) => !row.startsWith('slow')),
+    input,
+  );
+});
+
+test('what a manual bolt fails is in the ledger, and so is a timer that nobody could be told, once', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const giveUp = manualBolt({
+    emits: type<string>(),
+    prepare: ({ emit, ack, fail }) => ({
+      execute(tuple: Tuple<string>) {
+        if (tuple.value === 'b') return fail(tuple, new Error('not this one'));
+        emit(tuple.value, [tuple]);
+        ack(tuple);
+      },
+      flush() {},
+    }),
+  });
+  const alarm = bolt({
+    emits: type<string>(),
+    state: { seen: value(0) },
+    timers: { due: 'event' },
+    prepare: ({ state, timers }) => ({
+      execute(_: string) {
+        state.seen.set(1);
+        timers.due.set(0);
+      },
+      timer: {
+        due() {
+          throw new Error('nobody is there');
+        },
+      },
+    }),
+  });
+  const built = () =>
+    topology('given-up', (t) => {
+      const read = t.spout('words', new ArraySource(type<string>(), { s: words(3) }, true).spout);
+      t.sink('table', t.bolt('manual', read.shuffle(), giveUp).shuffle(), table.sink);
+      t.bolt(
+        'alarm',
+        read.keyBy((w) => w),
+        alarm,
+        { onError: { retries: 0 } },
+      );
+    });
+  world.checkpoints.complete = () => new Promise(() => {});
+  for (let i = 0; i < 2; i++) {
+    const running = await world.start(built());
+    await world.runtime.advance(150);
+    await running.kill();
+    world.checkpoints.complete = async () => {};
+  }
+  const entries = [...world.ledger.list({ limit: 100 })].map(({ component, cause }) => `${component} ${cause}`);
+  assert.deepEqual(entries.sort(), ['alarm error', 'alarm error', 'alarm error', 'manual error']);
+  assert.deepEqual(table.rows, ['a', 'c']);
+});
+
+test('a checkpoint is complete only when the ledger has what was lost before it', async () => {
+  const world = new World();
+  const safe = Promise.withResolvers<void>();
+  const { ledger } = world;
+  world.ledger = { ...ledger, record: (entry) => safe.promise.then(() => ledger.record(entry)) };
+  const table = new Table<string>();
+  const built = topology('refusing', (t) => {
+    const read = t.spout('words', new ArraySource(type<string>(), { s: words(3) }, true).spout);
+    const refuse = bolt({ emits: type<string>(), prepare: ({ reject }) => ({ execute: (_: string) => reject('no') }) });
+    t.sink('table', t.bolt('refuse', read.shuffle(), refuse).shuffle(), table.sink);
+  });
+  const running = await world.start(built);
+  await world.runtime.advance(300);
+  assert.equal(world.checkpoints.completed.length, 0);
+  safe.resolve();
+  await world.runtime.advance(150);
+  assert.equal(world.checkpoints.completed.length, 1);
+  await running.kill();
+});

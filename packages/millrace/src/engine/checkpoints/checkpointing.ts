@@ -65,7 +65,7 @@ export class Checkpointing {
     this.#number = number;
     this.#whole = new Set(savesWhole ? stations.map(({ id }) => id) : []);
     this.#publisher = new Publisher(worker, options.outbox, (epoch) => options.store.published(epoch));
-    for (const { station, writer, last } of sinks) this.#publisher.add(station, writer, last);
+    for (const { station, writer } of sinks) this.#publisher.add(station, writer);
     for (const { epoch, outputs } of unpublished) {
       for (const { bytes } of outputs.values()) this.#publisher.grew(bytes);
       this.#publisher.publish(epoch, outputs);

@@ -1,6 +1,7 @@
 /** For tests of checkpoints: a world that outlives its topologies. What is started in it goes on from what is kept. */
 import { MemoryCheckpoints } from '../../checkpoints/memory-checkpoints.fixture.ts';
 import { MillraceError } from '../../errors.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
 import { memoryLedger } from '../../ledger/memory.ts';
 import { simulatedRuntime } from '../../runtime/simulated.ts';
 import type { Epoch } from '../../topology/epoch.ts';
@@ -16,7 +17,7 @@ import { startTopology } from '../start.ts';
 export class World {
   readonly runtime = simulatedRuntime({ seed: 1 });
   readonly checkpoints = new MemoryCheckpoints();
-  readonly ledger = memoryLedger();
+  ledger: Ledger = memoryLedger();
   readonly log: string[] = [];
 
   async start(
@@ -55,6 +56,8 @@ export class Table<T> {
   readonly epochs: Epoch[] = [];
   /** Called within each publication, before anything is visible. */
   publishing: (epoch: Epoch) => void | Promise<void> = () => {};
+  /** Called within each claim, before it takes effect. */
+  claiming: () => void | Promise<void> = () => {};
   #claimed = 0;
   #last: Epoch | undefined;
 
@@ -72,6 +75,7 @@ export class Table<T> {
           };
           return {
             claim: async (incarnation) => {
+              await this.claiming();
               own = incarnation;
               check();
               this.#claimed = incarnation;

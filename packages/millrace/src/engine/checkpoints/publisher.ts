@@ -3,7 +3,7 @@
  * published yet is bounded: beyond the bound the spouts wait.
  */
 import { MillraceError } from '../../errors.ts';
-import { compareEpochs, type Epoch } from '../../topology/epoch.ts';
+import type { Epoch } from '../../topology/epoch.ts';
 import type { EpochWriter } from '../../topology/sink.ts';
 import { Fifo } from '../fifo.ts';
 import type { Station } from '../station.ts';
@@ -18,31 +18,19 @@ export interface Outgoing {
 }
 
 /** One transactional sink. */
-export class SinkPublisher {
+class SinkPublisher {
   readonly station: Station;
   readonly #worker: Worker;
   readonly #writer: EpochWriter<unknown>;
   readonly #waiting = new Fifo<Outgoing>();
   readonly #published: (outgoing: Outgoing) => void;
   #busy = false;
-  /** The epoch that the sink has published last. */
-  last: Epoch | undefined;
 
-  constructor(
-    station: Station,
-    writer: EpochWriter<unknown>,
-    last: Epoch | undefined,
-    published: (outgoing: Outgoing) => void,
-  ) {
+  constructor(station: Station, writer: EpochWriter<unknown>, published: (outgoing: Outgoing) => void) {
     this.station = station;
     this.#worker = station.worker;
     this.#writer = writer;
-    this.last = last;
     this.#published = published;
-  }
-
-  get waiting(): number {
-    return this.#waiting.length;
   }
 
   publish(outgoing: Outgoing): void {
@@ -99,14 +87,13 @@ export class SinkPublisher {
     const wall = this.#worker.runtime.clock.now();
     metrics.acked += outgoing.entries.length;
     for (const time of outgoing.times) metrics.result.record(wall - time);
-    this.last = outgoing.epoch;
     this.#waiting.shift();
     this.#published(outgoing);
     this.#next();
   }
 }
 
-export interface OutboxBounds {
+interface OutboxBounds {
   readonly total: number;
   readonly epochs: number;
 }
@@ -129,13 +116,10 @@ export class Publisher {
     this.#published = published;
   }
 
-  add(station: Station, writer: EpochWriter<unknown>, last: Epoch | undefined): void {
-    this.#sinks.set(station.id, new SinkPublisher(station, writer, last, (outgoing) => this.#done(outgoing)));
+  add(station: Station, writer: EpochWriter<unknown>): void {
+    this.#sinks.set(station.id, new SinkPublisher(station, writer, (outgoing) => this.#done(outgoing)));
   }
 
-  get sinks(): readonly SinkPublisher[] {
-    return [...this.#sinks.values()];
-  }
   get epochs(): number {
     return this.#open.filter(({ left }) => left > 0).length;
   }
@@ -150,14 +134,9 @@ export class Publisher {
     this.#look();
   }
 
-  /** An epoch is durable: what its sinks have not published yet they publish now. Its bytes count already. */
+  /** An epoch is durable: its sinks publish it, which have not yet. Its bytes count already. */
   publish(epoch: Epoch, outputs: ReadonlyMap<string, Omit<Outgoing, 'epoch'>>): void {
-    const due = [...outputs].filter(([sink, { entries }]) => {
-      const publisher = this.#sinks.get(sink);
-      if (publisher === undefined || entries.length === 0) return false;
-      return publisher.last === undefined || compareEpochs(publisher.last, epoch) < 0;
-    });
-    for (const [sink, { bytes }] of outputs) if (!due.some(([of]) => of === sink)) this.#bytes -= bytes;
+    const due = [...outputs].filter(([, { entries }]) => entries.length > 0);
     this.#open.push({ epoch, left: due.length });
     for (const [sink, outgoing] of due) this.#sinks.get(sink)!.publish({ epoch, ...outgoing });
     this.#tell();
