@@ -51,8 +51,10 @@ export class EpochClaims {
   lastBefore(incarnation: number): Mark | undefined {
     const older = this.#incarnations().filter((other) => other < incarnation);
     for (const other of older.sort((a, b) => b - a)) {
-      const mark = this.#read(other);
-      if (mark !== undefined) return mark === 'nothing' ? undefined : mark;
+      const found = this.#read(other);
+      // One of those that had no mark has got one, and removed what is older.
+      if (found === 'gone') return this.lastBefore(incarnation);
+      if (found !== 'unmarked') return found === 'nothing' ? undefined : found;
     }
     return undefined;
   }
@@ -76,13 +78,12 @@ export class EpochClaims {
     return this.#storage.list(this.#folder).map(Number).filter(Number.isSafeInteger);
   }
 
-  /** Undefined: it claimed, and came no further. */
-  #read(incarnation: number): Mark | 'nothing' | undefined {
+  #read(incarnation: number): Mark | 'nothing' | 'unmarked' | 'gone' {
     let file: StorageFile;
     try {
       file = this.#storage.open(this.#path(incarnation), false);
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (isMissing(error)) return 'gone';
       throw error;
     }
     try {
@@ -90,7 +91,7 @@ export class EpochClaims {
         const bytes = Buffer.alloc(LONGEST);
         return decoded(bytes.subarray(0, file.read(bytes, position)));
       });
-      if (a === undefined || a === 'nothing') return b ?? a;
+      if (a === undefined || a === 'nothing') return b ?? a ?? 'unmarked';
       if (b === undefined || b === 'nothing') return a;
       return compareEpochs(a.epoch, b.epoch) > 0 ? a : b;
     } finally {

@@ -27,7 +27,8 @@ class World {
   incarnation = 0;
 
   newEpoch(): { readonly epoch: Epoch; readonly lines: readonly string[] } {
-    const number = this.complete.length + 1;
+    // Two digits, so that a torn mark can be that of another epoch.
+    const number = 7 * (this.complete.length + 2);
     const lines = Array.from({ length: number % 3 === 0 ? 120 : 2 }, (_, i) => `line ${i} of epoch ${number}`);
     const made = { epoch: { incarnation: this.incarnation, number }, lines };
     this.complete.push(made);
@@ -40,7 +41,9 @@ async function live(storage: FaultyStorage, world: World, random: () => number, 
   const incarnation = ++world.incarnation;
   const writer = await driveEpochs(sink, { resources: { storage } });
   const last = await writer.claim(incarnation);
+  if (last) assert.ok(world.complete.some(({ epoch }) => compareEpochs(epoch, last) === 0));
   if (world.told) assert.ok(last && compareEpochs(last, world.told) >= 0, 'what it said is published stays so');
+  world.told = last;
   const left = world.complete.filter(({ epoch }) => last === undefined || compareEpochs(epoch, last) > 0);
   for (const { epoch } of left) assert.ok(!visible(storage).some((name) => name.includes(nameOf(epoch))));
   for (const each of [...left, ...Array.from({ length: epochs }, () => undefined)]) {
@@ -68,6 +71,18 @@ async function consume(storage: FaultyStorage, world: World, random: () => numbe
     world.taken.set(name, content);
     world.taking.delete(name);
   }
+}
+
+/** Before the next start: what was published can be seen. The consumer does not wait for that start. */
+async function lookAround(storage: FaultyStorage, world: World, random: () => number): Promise<void> {
+  if (!world.told) return;
+  const suffix = nameOf(world.told);
+  const seen = [...world.taking.keys(), ...world.taken.keys(), ...visible(storage)];
+  assert.ok(
+    seen.some((name) => name.includes(suffix)),
+    `${suffix} was published and is not there`,
+  );
+  if (random() < 0.7) await consume(storage, world, random);
 }
 
 function visible(storage: FaultyStorage): string[] {
@@ -117,7 +132,9 @@ async function scenario(cut: number, seed: number, disk: Disk): Promise<void> {
   const random = seededRandom(seed);
   const world = new World();
   let storage = await liveUntil(cut, new FaultyStorage(), world, disk, random);
+  await lookAround(storage, world, random);
   storage = await liveUntil(1 + Math.floor(random() * 40), storage, world, disk, random);
+  await lookAround(storage, world, random);
   await live(storage, world, random, 1);
   verify(storage, world);
 }

@@ -1,12 +1,14 @@
 /**
- * One start of a topology with a filesSink, as epoch-files-zombie.test.ts runs it in a thread that it can hold still before
- * any operation on the disk. The checkpoints that are complete are lines of a file: an epoch and its parent.
+ * A topology with a filesSink, started as epoch-files-zombie.test.ts says, in a thread that stands still before some of its
+ * operations on the disk until it is told to go on. The checkpoints that are complete are lines of a file: an epoch and its
+ * parent.
  */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort } from 'node:worker_threads';
 import { fileStorage } from '@millrace/broker';
 import { MillraceError } from '../../errors.ts';
+import { seededRandom } from '../../runtime/seeded-random.ts';
 import type { Storage } from '../../runtime/storage.ts';
 import { compareEpochs, type Epoch, epochText } from '../../topology/epoch.ts';
 import { driveEpochs } from '../drive.ts';
@@ -17,11 +19,20 @@ export interface Start {
   readonly incarnation: number;
   /** How many epochs it makes. */
   readonly epochs: number;
-  /** The operation before which it stands still. */
-  readonly holdAt?: number;
-  /** Not 0: it may go on. */
-  readonly go?: Int32Array;
 }
+
+export interface HeldStart extends Start {
+  /** Chooses before which operations it stands still. */
+  readonly seed: number;
+  /** What it waits for: GO or DIE. */
+  readonly word: Int32Array;
+}
+
+export const [WAIT, GO, DIE] = [0, 1, 2];
+/** Of so many operations it stands still before one. */
+const ONE_IN = 8;
+
+class Dead extends Error {}
 
 /** Each operation as soon as it may be; what has not been synced is not lost here. */
 function interruptible(before: () => void): Storage {
@@ -64,21 +75,16 @@ export function lineage(directory: string): readonly Epoch[] {
 }
 
 /** As the engine starts: claim, see what is complete, publish what is left of it, and go on. MR_SINK_CLAIMED ends it. */
-export async function live(start: Start, holding: () => void = () => {}): Promise<void> {
-  const { directory, incarnation, epochs, holdAt, go } = start;
-  let operations = 0;
-  const storage = interruptible(() => {
-    if (++operations !== holdAt) return;
-    holding();
-    Atomics.wait(go!, 0, 0);
-  });
-  const writer = await driveEpochs(filesSink<string>(join(directory, 'out')), { resources: { storage } });
+export async function live(start: Start, before: () => void = () => {}): Promise<void> {
+  const { directory, incarnation, epochs } = start;
+  const resources = { storage: interruptible(before) };
+  const writer = await driveEpochs(filesSink<string>(join(directory, 'out')), { resources });
   try {
     const last = await writer.claim(incarnation);
-    const before = lineage(directory);
-    for (const epoch of before)
+    const complete = lineage(directory);
+    for (const epoch of complete)
       if (last === undefined || compareEpochs(epoch, last) > 0) await writer.publish(epoch, [epochText(epoch)]);
-    let parent = before.at(-1) ?? { incarnation: 0, number: 0 };
+    let parent = complete.at(-1) ?? { incarnation: 0, number: 0 };
     for (let i = 0; i < epochs; i++) {
       const epoch = { incarnation, number: parent.number + 1 };
       const ids = [epoch.incarnation, epoch.number, parent.incarnation, parent.number];
@@ -88,13 +94,26 @@ export async function live(start: Start, holding: () => void = () => {}): Promis
     }
   } catch (thrown) {
     if (!(thrown instanceof MillraceError && thrown.code === 'MR_SINK_CLAIMED')) throw thrown;
+  } finally {
+    await writer.close();
   }
-  await writer.close();
 }
 
-if (!isMainThread) {
-  parentPort?.on('message', async (start: Start) => {
-    await live(start, () => parentPort!.postMessage('holding'));
-    parentPort!.postMessage('ended');
+async function liveHeld(start: HeldStart): Promise<void> {
+  const random = seededRandom(start.seed);
+  let isDead = false;
+  const hold = () => {
+    if (!isDead && random() * ONE_IN < 1) {
+      parentPort!.postMessage('holding');
+      Atomics.wait(start.word, 0, WAIT);
+      isDead = Atomics.exchange(start.word, 0, WAIT) === DIE;
+    }
+    if (isDead) throw new Dead();
+  };
+  await live(start, hold).catch((thrown: unknown) => {
+    if (!isDead) throw thrown;
   });
+  parentPort!.postMessage('ended');
 }
+
+if (!isMainThread) parentPort!.on('message', liveHeld);

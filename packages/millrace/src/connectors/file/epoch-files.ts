@@ -69,7 +69,6 @@ export class EpochFiles implements EpochWriter<string> {
       await this.#claims.note(last);
       for (const hidden of taken) this.#settle(hidden, last);
       await this.#storage.syncDirectory(folder);
-      this.#expectNewest();
       this.#claims.removeBefore(incarnation);
       this.#last = last?.epoch;
     });
