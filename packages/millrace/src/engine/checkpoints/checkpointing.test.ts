@@ -532,22 +532,26 @@ test('epochs of several starts that were never published are published in their 
   const table = new Table<{ word: string; count: number }>();
   const input: string[] = ['a'];
   table.publishing = () => new Promise(() => {});
-  for (const word of ['a', 'a', 'a']) {
-    const running = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  for (let i = 0; i < 2; i++) {
+    const source = new ArraySource(type<string>(), { s: input }, true);
+    const running = await world.start(wordCount(source, table));
     await world.runtime.advance(150);
+    input.push('a');
+    source.wake();
+    await world.runtime.advance(100);
     await running.kill();
-    input.push(word);
+    input.push('a');
   }
   table.publishing = () => {};
   const last = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
   await world.runtime.until(last.stop());
   assert.deepEqual(
     table.rows.map(({ count }) => count),
-    [1, 2, 3, 4],
+    [1, 2, 3, 4, 5],
   );
   assert.deepEqual(
     table.epochs.map(({ incarnation, number }) => `${incarnation}.${number}`),
-    ['1.1', '2.2', '3.3', '4.4'],
+    ['1.1', '1.2', '2.3', '2.4', '3.5'],
   );
 });
 
@@ -656,17 +660,18 @@ test('event time goes on where it was: what was late stays late', async () => {
 test('where many tuples wait for a slow way to bring the barrier, the slow way goes on', async () => {
   const world = new World();
   const table = new Table<string>();
-  const input = Array.from({ length: 3000 }, (_, i) => `${i}`);
+  const input: string[] = [];
+  const source = new ArraySource(type<string>(), { s: input }, true);
   const slow = asyncBolt({
-    concurrency: 1,
+    concurrency: 8,
     order: 'ordered',
     execute: async (word: string) => {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await new Promise((resolve) => setTimeout(resolve, 20));
       return `slow ${word}`;
     },
   });
   const built = topology('meeting', (t) => {
-    const read = t.spout('words', new ArraySource(type<string>(), { s: input }, true).spout);
+    const read = t.spout('words', source.spout);
     const some = t.bolt('some', read.shuffle(), (word) => (Number(word) % 10 === 0 ? word : undefined));
     const slowly = t.bolt('slow', some.shuffle(), slow, { queue: 500 });
     const both = t.bolt(
@@ -683,6 +688,11 @@ test('where many tuples wait for a slow way to bring the barrier, the slow way g
     t.sink('table', both.shuffle(), table.sink);
   });
   const running = await world.start(built, { interval: 10 });
+  for (let i = 0; i < 1000; i++) {
+    input.push(`${input.length}`, `${input.length + 1}`, `${input.length + 2}`);
+    source.wake();
+    await world.runtime.advance(1);
+  }
   await world.runtime.advance(3000);
   await world.runtime.until(running.stop());
   assert.equal(table.rows.length, 3300);
@@ -762,5 +772,85 @@ test('a checkpoint is complete only when the ledger has what was lost before it'
   safe.resolve();
   await world.runtime.advance(150);
   assert.equal(world.checkpoints.completed.length, 1);
+  await running.kill();
+});
+
+test('event time does not go back where its source begins anew', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const seen = bolt({
+    emits: type<string>(),
+    state: { seen: value(0) },
+    prepare: ({ emit, state, watermark }) => ({
+      execute(n: number) {
+        state.seen.set(1);
+        emit(`${n} at ${watermark()}`);
+      },
+    }),
+  });
+  const built = (id: string, numbers: readonly number[]) =>
+    topology('anew', (t) => {
+      const source = new ArraySource(type<number>(), { p: numbers }, true);
+      const read = t.spout(id, source.spout, { time: { from: (n: number) => n } });
+      t.sink(
+        'table',
+        t
+          .bolt(
+            'seen',
+            read.keyBy(() => 'all'),
+            seen,
+          )
+          .shuffle(),
+        table.sink,
+      );
+    });
+  const first = await world.start(built('old', [100]));
+  await world.runtime.advance(150);
+  await first.kill();
+  const second = await world.start(built('new', [50]), { take: { dropped: new Set(['old']) } });
+  await world.runtime.until(second.stop());
+  assert.deepEqual(table.rows.slice(1), ['50 at 99']);
+});
+
+test('a watermark that is behind a barrier does not overtake the tuples that wait for it', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const fast = { p: [10] };
+  const source = new ArraySource(type<number>(), fast, true);
+  const slow = asyncBolt({
+    concurrency: 1,
+    execute: async (n: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return n;
+    },
+  });
+  const told = bolt({
+    emits: type<string>(),
+    prepare: ({ emit, watermark }) => ({
+      execute: {
+        slowly: (n: number) => emit(`slow ${n} at ${watermark()}`),
+        directly: (n: number) => emit(`${n} at ${watermark()}`),
+      },
+    }),
+  });
+  const built = topology('overtaking', (t) => {
+    const time = { from: (n: number) => n };
+    const read = t.spout('fast', source.spout, { time });
+    const other = t.spout('slow', new ArraySource(type<number>(), { q: [1000, 1001] }, true).spout, { time });
+    const slowly = t.bolt('slowly', other.shuffle(), slow, { queue: 4 });
+    t.sink('table', t.bolt('told', { slowly: slowly.global(), directly: read.global() }, told).shuffle(), table.sink);
+  });
+  const running = await world.start(built);
+  await world.runtime.advance(250);
+  fast.p.push(20);
+  source.wake();
+  await world.runtime.advance(50);
+  fast.p.push(30);
+  source.wake();
+  await world.runtime.advance(400);
+  assert.deepEqual(
+    table.rows.filter((row) => !row.startsWith('slow')),
+    ['10 at -Infinity', '20 at 9', '30 at 19'],
+  );
   await running.kill();
 });
