@@ -16,6 +16,7 @@ export interface DriveOptions {
   /** What `task.use` finds, by resource name. */
   readonly resources?: Readonly<Record<string, unknown>>;
   readonly now?: () => number;
+  readonly component?: string;
   readonly index?: number;
   readonly parallelism?: number;
   /** Largest `max` that `next` is given; default 100. */
@@ -37,10 +38,10 @@ interface RejectedAt extends Rejected {
 }
 
 function driveTask(options: DriveOptions, lines: string[]): Task {
-  const { resources = {}, now = () => 0, index = 0, parallelism = 1 } = options;
+  const { resources = {}, now = () => 0, component = 'driven', index = 0, parallelism = 1 } = options;
   return {
     topology: 'driven',
-    component: 'driven',
+    component,
     id: index + 1,
     index,
     parallelism,

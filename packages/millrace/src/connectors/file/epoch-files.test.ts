@@ -1,8 +1,11 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { fileStorage } from '@millrace/broker';
 import { FaultyStorage } from '@millrace/broker/testing';
+import { driveEpochs } from '../drive.ts';
 import { epochWriterSuite } from '../epoch-writer-suite.fixture.ts';
 import { filesSink } from './files-sink.ts';
 
@@ -53,4 +56,93 @@ epochWriterSuite('filesSink on a disk that fills up', () => {
       };
     },
   };
+});
+
+const epoch = (incarnation: number, number: number) => ({ incarnation, number });
+
+async function claimed(storage: FaultyStorage, incarnation: number) {
+  const writer = await driveEpochs(filesSink<string>(FOLDER), { resources: { storage } });
+  const last = await writer.claim(incarnation);
+  return { last, publish: writer.publish };
+}
+
+const filesOf = (storage: FaultyStorage) => storage.list(FOLDER).filter((name) => !name.startsWith('.'));
+const CLAIMED = { code: 'MR_SINK_CLAIMED' };
+
+test('names sort as epochs do, and say whose they are', async () => {
+  const storage = new FaultyStorage();
+  const first = await claimed(storage, 9);
+  await first.publish(epoch(9, 99), ['a']);
+  await first.publish(epoch(9, 100), ['b']);
+  const second = await claimed(storage, 10);
+  await second.publish(epoch(10, 7), ['c']);
+  assert.deepEqual(filesOf(storage).sort(), [
+    'driven@driven-000009-0000000099.txt',
+    'driven@driven-000009-0000000100.txt',
+    'driven@driven-000010-0000000007.txt',
+  ]);
+});
+
+test('what a consumer has taken away does not come back', async () => {
+  const storage = new FaultyStorage();
+  const { publish } = await claimed(storage, 1);
+  await publish(epoch(1, 1), ['a']);
+  storage.remove(`${FOLDER}/${filesOf(storage)[0]}`);
+  await publish(epoch(1, 1), ['a']);
+  const next = await claimed(storage, 2);
+  assert.deepEqual(next.last, epoch(1, 1));
+  await next.publish(epoch(1, 1), ['a']);
+  assert.deepEqual(filesOf(storage), []);
+});
+
+test('nor when the sync that follows the rename failed, and the epoch is tried again', async () => {
+  const storage = new FaultyStorage();
+  const { publish } = await claimed(storage, 1);
+  storage.failSync = (path) => path === FOLDER && filesOf(storage).length > 0;
+  await assert.rejects(publish(epoch(1, 1), ['a']), { code: 'MR_FILE_WRITE', retriable: true, message: /EIO/ });
+  storage.remove(`${FOLDER}/${filesOf(storage)[0]}`);
+  await publish(epoch(1, 1), ['a']);
+  assert.deepEqual(filesOf(storage), []);
+});
+
+test('a whole file whose mark failed to be synced is not written again: it may be the one that is published', async () => {
+  const storage = new FaultyStorage();
+  const { publish } = await claimed(storage, 1);
+  storage.failSync = (path) => path.endsWith('/1');
+  await assert.rejects(publish(epoch(1, 1), ['a']), { code: 'MR_FILE_WRITE' });
+  storage.failSync = () => false;
+  storage.failWrite = (path) => path.includes('-0000000001');
+  await publish(epoch(1, 1), ['a']);
+  assert.equal(String(storage.bytesOf(`${FOLDER}/${filesOf(storage)[0]}`)), 'a\n');
+});
+
+test('where the marks were removed the files still say what was published, and keep a start that counts anew out', async () => {
+  const storage = new FaultyStorage();
+  await (await claimed(storage, 3)).publish(epoch(3, 1), ['a']);
+  storage.remove(`${FOLDER}/.driven@driven/3`);
+  storage.remove(`${FOLDER}/.driven@driven`);
+  for (const incarnation of [1, 3]) await assert.rejects(claimed(storage, incarnation), CLAIMED);
+  assert.deepEqual((await claimed(storage, 4)).last, epoch(3, 1));
+  storage.remove(`${FOLDER}/${filesOf(storage)[0]}`);
+  assert.deepEqual((await claimed(storage, 5)).last, epoch(3, 1), 'and it is marked again');
+});
+
+test('a folder that a large epoch is published to holds nothing else, and sinks may share one', async () => {
+  const storage = new FaultyStorage();
+  const { publish } = await claimed(storage, 1);
+  const many = Array.from({ length: 10_000 }, (_, i) => `line ${i}`);
+  await publish(epoch(1, 1), many);
+  const other = await driveEpochs(filesSink<string>(FOLDER, { extension: 'csv' }), {
+    resources: { storage },
+    component: 'other',
+  });
+  assert.equal(await other.claim(1), undefined);
+  await other.publish(epoch(1, 1), ['x']);
+  assert.deepEqual(storage.list(FOLDER).toSorted(), [
+    '.driven@driven',
+    '.other@driven',
+    'driven@driven-000001-0000000001.txt',
+    'other@driven-000001-0000000001.csv',
+  ]);
+  assert.equal(String(storage.bytesOf(`${FOLDER}/driven@driven-000001-0000000001.txt`)), `${many.join('\n')}\n`);
 });
