@@ -517,19 +517,22 @@ export const ERROR_TABLE = {
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
-type Details<C extends ErrorCode> = Parameters<(typeof ERROR_TABLE)[C]['message']>;
+export type ErrorDetails<C extends ErrorCode> = Parameters<(typeof ERROR_TABLE)[C]['message']>;
 
 /** Every error that Millrace raises on purpose. `code` is from the table, `cause` what user code threw, if it did. */
 export class MillraceError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'MillraceError';
   readonly code: C;
   readonly retriable: boolean;
-  constructor(code: C, details: Details<C>, cause?: unknown) {
-    const row: { readonly retry: boolean; readonly message: (...details: Details<C>) => string } = ERROR_TABLE[
+  /** What the message was made of. */
+  readonly details: ErrorDetails<C>;
+  constructor(code: C, details: ErrorDetails<C>, cause?: unknown) {
+    const row: { readonly retry: boolean; readonly message: (...details: ErrorDetails<C>) => string } = ERROR_TABLE[
       code
     ] as never;
     super(row.message(...details), cause === undefined ? undefined : { cause });
     this.code = code;
+    this.details = details;
     this.retriable = row.retry;
   }
 }

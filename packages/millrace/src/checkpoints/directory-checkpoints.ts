@@ -81,10 +81,9 @@ class DirectoryCheckpoints implements CheckpointStore {
     });
   }
 
-  async claim(): Promise<number> {
-    if (this.#incarnation !== undefined) throw new Error('this store has claimed its incarnation already');
+  async claim(above = 0): Promise<number> {
     await this.#folder.make();
-    const own = await this.#claims.next(Math.max(0, ...this.#folder.list().map(({ epoch }) => epoch.incarnation)));
+    const own = await this.#claims.next(Math.max(above, ...this.#folder.list().map(({ epoch }) => epoch.incarnation)));
     this.#incarnation = own;
     // Who was writing them is dead, or finds that it may not complete them.
     for (const { name, epoch, isFinished } of this.#folder.list())
@@ -258,7 +257,9 @@ class DirectoryCheckpoints implements CheckpointStore {
     const own = this.#own();
     try {
       if (this.#claims.newest() > own) return;
-      const needed = new Set(this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]));
+      const kept = this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]);
+      const needed = new Set([...kept, ...this.#merging.files]);
+      for (const name of this.#merging.files) needed.add(name);
       for (const parts of this.#chains.all().values()) for (const { file } of parts) needed.add(file.name);
       for (const { name, epoch, isFinished } of this.#folder.list()) {
         const isAtWork = epoch.incarnation > own || (epoch.incarnation === own && !isFinished);

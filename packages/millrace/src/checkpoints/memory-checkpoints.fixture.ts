@@ -37,8 +37,9 @@ export class MemoryCheckpoints {
     let base: Completed | undefined;
     let writing: CheckpointWriter | undefined;
     return {
-      claim: async () => {
-        incarnation = ++this.claims;
+      claim: async (above = 0) => {
+        this.claims = Math.max(this.claims, above) + 1;
+        incarnation = this.claims;
         return incarnation;
       },
       completed: async () => {

@@ -854,3 +854,15 @@ test('a watermark that is behind a barrier does not overtake the tuples that wai
   );
   await running.kill();
 });
+
+test('where the checkpoints were deleted a topology begins anew, and its sinks know it as the newest start', async () => {
+  const table = new Table<{ word: string; count: number }>();
+  const start = (world: World) => world.start(wordCount(new ArraySource(type<string>(), { s: words(3) }, true), table));
+  const before = new World();
+  for (let i = 0; i < 3; i++) await before.runtime.until((await start(before)).stop());
+  const anew = new World();
+  const running = await start(anew);
+  await anew.runtime.until(running.stop());
+  assert.deepEqual([table.rows.length, table.epochs.at(-1)], [6, { incarnation: 4, number: 1 }]);
+  assert.ok(anew.log.some((line) => line.includes('has published epoch 1.1 before')));
+});

@@ -8,6 +8,7 @@ import type { CheckpointInfo, SavedCheckpoint, SavedPart } from '../../checkpoin
 import { acceptTakeover, planTakeover } from '../../checkpoints/takeover.ts';
 import { structured } from '../../codec/structured.ts';
 import { formatDuration, formatTime } from '../../duration.ts';
+import type { ErrorDetails } from '../../errors.ts';
 import { MillraceError } from '../../errors.ts';
 import type { SavedKey } from '../../state/keyed-store.ts';
 import { compareEpochs, type Epoch, epochText } from '../../topology/epoch.ts';
@@ -51,8 +52,19 @@ export async function takeOver(
   worker: Worker,
   { store, start }: CheckpointOptions,
 ): Promise<TakenOver> {
-  const incarnation = await store.claim();
-  const sinks = await claimSinks(stations, incarnation);
+  let incarnation = await store.claim();
+  // Where nothing is kept, sinks may have been claimed in an earlier life: it is over.
+  const isNew = (await store.completed()).length === 0;
+  const sinks = await claimSinks(stations, async (writer) => {
+    for (;;) {
+      try {
+        return await writer.claim(incarnation);
+      } catch (thrown) {
+        if (!isNew || !(thrown instanceof MillraceError && thrown.code === 'MR_SINK_CLAIMED')) throw thrown;
+        incarnation = await store.claim(newestOf(thrown));
+      }
+    }
+  });
   const kept = await store.completed();
   const newest = kept[0];
   if (start.from === undefined) checkNothingLost(newest, sinks, worker);
@@ -73,14 +85,22 @@ export async function takeOver(
   };
 }
 
-async function claimSinks(stations: readonly Station[], incarnation: number): Promise<readonly ClaimedSink[]> {
+function newestOf({ details }: MillraceError): number {
+  const [, , , newest] = (details as ErrorDetails<'MR_SINK_CLAIMED'>);
+  return newest;
+}
+
+async function claimSinks(
+  stations: readonly Station[],
+  claim: (writer: EpochWriter<unknown>) => Promise<Epoch | undefined>,
+): Promise<readonly ClaimedSink[]> {
   const sinks: ClaimedSink[] = [];
   for (const station of stations) {
     const { component, tasks } = station;
     if (component.kind !== 'sink' || !(tasks[0] instanceof OutboxTask)) continue;
     const writer: EpochWriter<unknown> = await component.sink.epochs!.open(station.taskContext(0, station.firstId));
     try {
-      sinks.push({ station, writer, last: await writer.claim(incarnation) });
+      sinks.push({ station, writer, last: await claim(writer) });
     } catch (thrown) {
       for (const each of [writer, ...sinks.map((sink) => sink.writer)]) await each.close?.();
       throw thrown;
