@@ -168,7 +168,8 @@ class Planning {
         const renamed = (kind === 'sink' ? undefined : this.#choice.renamed.get(name)) ?? name;
         if (taken.has(renamed)) continue;
         const isDropped = this.#isDropped(name);
-        if (!isDropped) this.#gone.push(goneText(kind, name));
+        const isSaid = renamed !== name && !this.#built.components.has(renamed);
+        if (!isDropped && !isSaid) this.#gone.push(goneText(kind, name));
         const fate = isDropped ? 'dropped' : 'missing';
         rest.push({ component: name, kind, fate, from: undefined, parts: [], drop: [], count: 0 });
       }

@@ -5,9 +5,9 @@
 import type { GroupLag, TopicConfig } from '@millrace/broker';
 import type { ControlCall } from '../engine/control-server.ts';
 import type { ComponentEventTime, Explanation, Moment } from '../engine/explanation.ts';
-import type { TopologyMetrics, TopologyState } from '../engine/running.ts';
+import type { CheckpointStatus, TopologyMetrics, TopologyState } from '../engine/running.ts';
 import type { LedgerCause, LedgerEntry } from '../ledger/ledger.ts';
-import type { Guarantee } from '../topology/receipt.ts';
+import type { Receipt } from '../topology/receipt.ts';
 
 /** Bytes as base64. */
 export type Base64 = string;
@@ -64,8 +64,40 @@ export interface LedgerCount {
 export interface Status {
   readonly pid: number;
   readonly data: string;
-  readonly guarantee: Guarantee;
+  readonly receipt: Receipt;
   readonly metrics: TopologyMetrics;
+  /** Where checkpoints are made. */
+  readonly checkpoints?: CheckpointStatus;
+}
+export interface KeptCheckpoint {
+  /** Such as `3.17`. */
+  readonly checkpoint: string;
+  /** Wall-clock milliseconds. */
+  readonly at: number;
+  /** The one that its state goes on from. */
+  readonly parent?: string;
+  /** It was made at the topology's end: the next start begins anew. */
+  readonly finished: boolean;
+  /** What it added. */
+  readonly bytes: number;
+  readonly keys: number;
+  /** Values of its epoch, by sink. */
+  readonly outputs: { readonly [sink: string]: number };
+  /** How far each split of each spout had been read; null: not begun. */
+  readonly sources: { readonly [component: string]: { readonly [split: string]: number | null } };
+}
+export interface KeptCheckpoints {
+  readonly topology: string;
+  /** The newest first. */
+  readonly kept: readonly KeptCheckpoint[];
+  /** Of the running topology. */
+  readonly status?: CheckpointStatus;
+}
+export interface Savepoint {
+  readonly topology: string;
+  readonly checkpoint: string;
+  readonly at: number;
+  readonly directory: string;
 }
 /** What is kept for a key. */
 export interface KeyedDetails {
@@ -117,6 +149,9 @@ export interface Api {
     /** `total`: all there are. */
     result: { readonly component: string; readonly keys: readonly string[]; readonly total: number };
   };
+  'checkpoints.list': { params: Record<never, never>; result: readonly KeptCheckpoints[] };
+  /** Paths are absolute. `beside`: where a folder is made if none is named. */
+  savepoint: { params: { beside: string; directory?: string; topology?: string }; result: Savepoint };
   status: { params: Record<never, never>; result: Status };
   activate: { params: Record<never, never>; result: State };
   deactivate: { params: Record<never, never>; result: State };

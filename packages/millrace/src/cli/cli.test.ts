@@ -42,7 +42,7 @@ describe('a scaffolded project', () => {
     assert.equal(ended.code, 0, ended.stderr);
     assert.match(
       ended.stderr,
-      /topology +sensors.*\ndata .+\nguarantee +at-least-once\nstate +in-memory state is volatile/,
+      /topology +sensors.*\ndata .+\nguarantee +simulation → record +exactly-once\n +readings → alerts +exactly-once\n +readings → print +at-least-once: sink 'print' adds at once.*\ncheckpoint every 100ms; the last 3 are kept\n/,
     );
     assert.match(ended.stderr, /stopping: .+\nstopped after .+\n1 record went to the ledger/);
 

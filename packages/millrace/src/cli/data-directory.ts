@@ -12,6 +12,8 @@ import { LogError, lockDirectory } from '@millrace/broker';
 import { MillraceError } from '../errors.ts';
 
 const MARK = 'millrace.json';
+/** The folder in a data directory that has a folder for each topology's checkpoints. */
+export const CHECKPOINTS = 'checkpoints';
 /** What the lock itself consists of: it stays while the rest is deleted. */
 const LOCK = /^\.(lock|owner)/;
 /** A local socket's path must fit in the kernel's 104 to 108 bytes. */
@@ -29,6 +31,8 @@ export interface DataDirectory {
   readonly path: string;
   readonly log: string;
   readonly ledger: string;
+  /** A folder for each topology. */
+  readonly checkpoints: string;
   release(): void;
 }
 
@@ -40,7 +44,7 @@ export function takeDataDirectory(directory: string, { fresh = false } = {}): Da
   if (names.length > 0 && !names.includes(MARK)) throw new MillraceError('MR_DATA_FOREIGN', [path]);
   const lock = locked(path);
   try {
-    if (fresh) for (const name of contents(path)) rmSync(join(path, name), { recursive: true, force: true });
+    if (fresh) empty(path);
     // Whatever stands there was left by a process that is no more: we hold the lock.
     rmSync(join(path, 'control.json'), { force: true });
     writeFileSync(join(path, MARK), `${JSON.stringify({ format: 1 })}\n`);
@@ -52,6 +56,7 @@ export function takeDataDirectory(directory: string, { fresh = false } = {}): Da
     path,
     log: join(path, 'log'),
     ledger: join(path, 'ledger.sqlite'),
+    checkpoints: join(path, CHECKPOINTS),
     release() {
       rmSync(join(path, 'control.json'), { force: true });
       lock.release();
@@ -84,6 +89,21 @@ export async function awaitDataDirectory<T = never>(
         throw new MillraceError('MR_DATA_SERVED', [resolve(directory), owner.pid, owner.broker], error);
       if (owner?.topology !== undefined || performance.now() - start >= PATIENCE) throw error;
     }
+  }
+}
+
+/**
+ * All but the numbers of the starts: sinks outside of the directory know the last one, and refuse those that are not newer.
+ */
+function empty(path: string): void {
+  const remove = (place: string) => rmSync(place, { recursive: true, force: true });
+  for (const name of contents(path)) {
+    if (name !== CHECKPOINTS) remove(join(path, name));
+    else
+      for (const topology of readdirSync(join(path, name))) {
+        for (const kept of readdirSync(join(path, name, topology)))
+          if (kept !== 'claims') remove(join(path, name, topology, kept));
+      }
   }
 }
 

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { health, PROMETHEUS_CONTENT_TYPE, prometheusText } from '../engine/prometheus.ts';
-import type { TopologyMetrics } from '../engine/running.ts';
+import type { Running } from '../engine/running.ts';
 import { MillraceError } from '../errors.ts';
 
 export interface MetricsServer {
@@ -12,14 +12,18 @@ export interface MetricsServer {
 }
 
 /** Port 0 takes any free one. */
-export async function serveMetrics(port: number, metrics: () => TopologyMetrics): Promise<MetricsServer> {
+export async function serveMetrics(port: number, running: Running, now: () => number): Promise<MetricsServer> {
+  const text = () => {
+    const status = running.checkpoints();
+    return prometheusText(running.metrics(), status && { status, now: now() });
+  };
   const server = createServer(({ url = '/', method = 'GET' }, response) => {
     if (method !== 'GET' && method !== 'HEAD') return answer(response, 405, 'text/plain', 'only GET\n');
     switch (url.split('?')[0]) {
       case '/metrics':
-        return answer(response, 200, PROMETHEUS_CONTENT_TYPE, prometheusText(metrics()));
+        return answer(response, 200, PROMETHEUS_CONTENT_TYPE, text());
       case '/health': {
-        const { status, body } = health(metrics());
+        const { status, body } = health(running);
         return answer(response, status, 'application/json', `${JSON.stringify(body)}\n`);
       }
       default:

@@ -3,6 +3,8 @@
  * start fast.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Duration } from '../duration.ts';
+import { milliseconds } from '../duration.ts';
 import { KAFKA_PORT } from './kafka-server.ts';
 import { packageVersion } from './package-version.ts';
 import { EXIT, exitCodeOf, failureText } from './report.ts';
@@ -41,6 +43,7 @@ function makeProgram(): Command {
   addLedger(program);
   addGraph(program);
   addInspection(program);
+  addCheckpoints(program);
   addControl(program);
   program.addHelpText(
     'after',
@@ -64,17 +67,23 @@ function addRun(program: Command): void {
     ['millrace run src/detector.ts --set window=10s --set limits.z=2', 'config for t.config(schema)'],
     ['millrace run src/detector.ts --fresh --metrics-port 9100', 'from nothing, with metrics for Prometheus'],
     ['millrace run src/detector.ts --brokers kafka-1:9092,kafka-2:9092', 'the same topology on Apache Kafka'],
+    ['millrace run src/detector.ts --dry-run', 'which state the next start would take over'],
+    ['millrace run src/detector.ts --from ../savepoint --rename stats=totals', 'from a savepoint, with a new name'],
   ])
     .option('--config <file>', 'JSON file with the config of the topology')
     .option('--set <key=value>', 'set one value of the config: JSON or text; may be repeated', collect)
     .addOption(dataOption('the data directory (default: .millrace beside the package.json nearest to the module)'))
-    .option('--fresh', 'empty the data directory first: topics, offsets and ledger')
+    .option('--fresh', 'empty the data directory first: topics, offsets, checkpoints and ledger')
     .option('--brokers <host:port,...>', 'Kafka brokers that hold the topics instead of the data directory', list)
-    .addOption(
-      new Option('--guarantee <guarantee>', 'what happens to a record when something fails')
-        .choices(['at-most-once', 'at-least-once'])
-        .default('at-least-once'),
-    )
+    .addOption(guaranteeOption())
+    .option('--checkpoint-interval <duration>', 'from one checkpoint to the next (default: 100ms)', duration)
+    .option('--checkpoint-pause <duration>', 'from the end of one to the next, at least (default: 10ms)', duration)
+    .option('--checkpoint-timeout <duration>', 'one that takes longer is given up (default: 1m)', duration)
+    .option('--retain <count>', 'how many checkpoints are kept (default: 3)', count)
+    .option('--from <checkpoint>', 'go on from this checkpoint, such as 3.17, or from the folder of a savepoint')
+    .option('--rename <old=new>', 'a component has another name than in the checkpoint; may be repeated', collect)
+    .option('--drop <component[.state]>', 'give up what the checkpoint has of it; may be repeated', collect)
+    .option('--dry-run', 'start nothing: say what would be taken over from the checkpoint, and what not')
     .addOption(
       new Option(
         '--kafka-port <port>',
@@ -257,6 +266,20 @@ function addGraph(program: Command): void {
         await graphCommand(module, options);
       }),
     );
+  command(program, 'receipt <module>', 'what each path from a spout to a sink is guaranteed, and why not more', [
+    ['millrace receipt src/detector.ts', 'the most that each path allows: what a run gives'],
+    ['millrace receipt src/detector.ts --guarantee exactly-once', 'fails, with the reasons, if a path cannot give it'],
+  ])
+    .addOption(guaranteeOption())
+    .option('--config <file>', 'JSON file with the config of the topology')
+    .option('--set <key=value>', 'set one value of the config; may be repeated', collect)
+    .addOption(jsonOption())
+    .action(
+      reading(async (module, options) => {
+        const { receiptCommand } = await import('./commands/receipt-command.ts');
+        await receiptCommand(module, options);
+      }),
+    );
 }
 
 function addInspection(program: Command): void {
@@ -290,6 +313,27 @@ function addInspection(program: Command): void {
         await stateCommand(component, key, options);
       }),
     );
+}
+
+function addCheckpoints(program: Command): void {
+  const load = () => import('./commands/checkpoints-command.ts');
+  command(program, 'checkpoints', 'the checkpoints that are kept, and how the running topology makes them', [
+    ['millrace checkpoints', 'their age, size and outputs; whom the one under way waits for'],
+  ])
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(reading(async (options) => (await load()).listCheckpoints(options)));
+  command(program, 'savepoint [directory]', 'save a checkpoint for good, in a folder of its own', [
+    [
+      'millrace savepoint ../before-the-upgrade',
+      'a new checkpoint of the running topology, or the last one of a stopped',
+    ],
+    ['millrace run src/detector.ts --from ../before-the-upgrade', 'goes on from it, as often as you like'],
+  ])
+    .option('--topology <name>', 'which one, where a data directory has checkpoints of several that do not run')
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(reading(async (directory, options) => (await load()).makeSavepoint(directory, options)));
 }
 
 function addControl(program: Command): void {
@@ -341,6 +385,10 @@ function reading<A extends unknown[]>(action: (...args: A) => Promise<void>): (.
   };
 }
 
+function guaranteeOption(): Option {
+  const text = 'what is asked of all paths (default: each path gets the most that it allows)';
+  return new Option('--guarantee <guarantee>', text).choices(['at-most-once', 'at-least-once', 'exactly-once']);
+}
 function dataOption(text = 'the data directory (default: .millrace beside the nearest package.json)'): Option {
   return new Option('--data <dir>', text);
 }
@@ -362,6 +410,14 @@ function count(text: string): number {
   const n = count0(text);
   if (n === 0) throw new InvalidArgumentError('It must be 1 or more.');
   return n;
+}
+function duration(text: string): Duration {
+  try {
+    milliseconds(text as Duration);
+  } catch {
+    throw new InvalidArgumentError("It must be a duration such as '250ms', '10s', '1m30s'.");
+  }
+  return text as Duration;
 }
 function port(text: string): number {
   const n = count0(text);

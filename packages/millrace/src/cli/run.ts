@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Broker } from '@millrace/broker';
+import { type Broker, fileStorage } from '@millrace/broker';
 import { standardOutput } from '../connectors/stdout/standard-output.ts';
 import { formatDuration } from '../duration.ts';
 import type { ControlServer } from '../engine/control-server.ts';
@@ -19,17 +19,22 @@ import {
   screenResource,
   socketsResource,
   stdoutResource,
+  storageResource,
   timersResource,
 } from '../runtime/resources.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { embeddedTopicLog } from '../topic/embedded.ts';
 import { type TopicLog, topicLog } from '../topic/topic-log.ts';
-import type { Guarantee } from '../topology/receipt.ts';
+import type { Guarantee, Receipt } from '../topology/receipt.ts';
+import { receiptOf } from '../topology/receipt.ts';
 import type { Built, Topology } from '../topology/topology.ts';
+import type { CheckedSettings, CheckpointSettings } from './checkpoint-settings.ts';
+import { checkpointSettings } from './checkpoint-settings.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { announceControl, awaitDataDirectory, defaultDataDirectory, socketPath } from './data-directory.ts';
 import { serveKafka } from './kafka-server.ts';
 import { importTopology } from './load-module.ts';
+import { checkpointMethods } from './methods/checkpoint-methods.ts';
 import { inspectMethods } from './methods/inspect-methods.ts';
 import { topicsElsewhere } from './methods/log-methods.ts';
 import { topologyMethods } from './methods/topology-methods.ts';
@@ -38,7 +43,10 @@ import type { Notices } from './notices.ts';
 import { noticesOn } from './notices.ts';
 import type { Files } from './open-files.ts';
 import { openFiles } from './open-files.ts';
+import { shortReceipt } from './receipt-text.ts';
 import { EXIT, exitCodeOf, failureText } from './report.ts';
+import type { RunCheckpoints } from './run-checkpoints.ts';
+import { checkpointsOfRun } from './run-checkpoints.ts';
 import type { LiveScreen } from './screen.ts';
 import { liveScreen } from './screen.ts';
 import { onSignals } from './signals.ts';
@@ -55,8 +63,15 @@ export interface RunOptions {
   readonly fresh?: boolean;
   /** Kafka brokers, each `host:port`, that hold the topics instead of the data directory. Some of a cluster are enough. */
   readonly brokers?: readonly string[];
-  /** Default 'at-least-once'. */
+  /** What is asked of every path. By default each gets the most that it allows. MR_GUARANTEE if one cannot give it. */
   readonly guarantee?: Guarantee;
+  readonly checkpoints?: CheckpointSettings;
+  /** For this start: a checkpoint that is kept, such as '3.17', or the folder of a savepoint. By default the last checkpoint. */
+  readonly from?: string;
+  /** Components that have another name than in the checkpoint: `{ old: 'new' }`. */
+  readonly rename?: Readonly<Record<string, string>>;
+  /** What the checkpoint has of these is given up: components, or 'component.state'. */
+  readonly drop?: readonly string[];
   /**
    * The port of 127.0.0.1 on which the data directory's topics are served by Kafka's protocol, while the topology runs.
    * By default 9092, or any free one where that is taken; 0 takes any free one; false serves them nowhere. With
@@ -94,10 +109,13 @@ export async function runTopology(load: () => Promise<Topology>, folder: string,
   const notices = noticesOn(process.stderr, screen, runtime.clock, { json, quiet });
   try {
     const built = (await load()).build(options.config);
+    // What cannot run is refused before anything is touched.
+    const receipt = receiptOf(built, options.guarantee);
+    const settings = checkpointSettings(built.plan.name, options.checkpoints);
     const directory = options.data ?? defaultDataDirectory(folder);
     const data = await awaitDataDirectory(directory, { fresh: options.fresh ?? false });
     try {
-      return await runOn(data, built, { ...options, runtime, screen, notices });
+      return await runOn(data, built, { ...options, runtime, screen, notices, receipt, settings });
     } finally {
       data.release();
     }
@@ -115,6 +133,8 @@ interface Surroundings extends RunOptions {
   readonly runtime: Runtime;
   readonly screen: LiveScreen;
   readonly notices: Notices;
+  readonly receipt: Receipt;
+  readonly settings: CheckedSettings;
 }
 
 async function runOn(data: DataDirectory, built: Built, around: Surroundings): Promise<number> {
@@ -145,34 +165,39 @@ async function runWithin(
   around: Surroundings,
   onStart: (running: Running) => void,
 ): Promise<number> {
-  const { runtime, screen, notices, guarantee = 'at-least-once' } = around;
+  const { runtime, screen, notices, guarantee } = around;
   const onShed = ({ payloads, bytes }: { payloads: number; bytes: number }) =>
     notices.log('ledger', `is full: gave up the payloads of ${payloads} older entries (${bytes} bytes)`);
   const files = await openFiles(data, runtime, onShed);
   const topics = await openTopics(files, around);
+  const storage = fileStorage();
   const { promise: readerGone, resolve: onGone } = Promise.withResolvers<void>();
   const resources = new Map<string, unknown>([
     [topicLog.name, topics],
     [clockResource.name, runtime.clock],
     [timersResource.name, runtime.timers],
     [filesResource.name, runtime.files],
+    [storageResource.name, storage],
     [socketsResource.name, runtime.sockets],
     [stdoutResource.name, outputAbove(screen, standardOutput(process.stdout, onGone))],
     [screenResource.name, screen],
   ]);
+  let kept: RunCheckpoints | undefined;
   try {
-    sayStart(notices, built, data.path, guarantee, around.brokers);
+    sayStart(notices, built, data.path, around);
+    kept = await checkpointsOfRun(data.checkpoints, storage, around);
     const { log } = notices;
     const engine = { runtime, ledger: files.ledger, resources, guarantee, freeze: false, encodeEdges: false, log };
-    const running = await startTopology(built, engine);
+    const running = await startTopology(built, { ...engine, checkpoints: kept.options });
     onStart(running);
     around.started?.(running);
     void readerGone.then(() => {
       notices.say('stopping', {}, 'stopping: nobody reads the output any more');
       return running.stop();
     });
-    return await follow(running, built, data, files, { ...around, guarantee });
+    return await follow(running, built, data, files, kept, around);
   } finally {
+    await kept?.store.close();
     await topics.close();
     await files.close();
   }
@@ -191,19 +216,21 @@ async function follow(
   built: Built,
   data: DataDirectory,
   files: Files,
-  { runtime, screen, notices, guarantee = 'at-least-once', metricsPort, brokers, kafkaPort }: Surroundings,
+  kept: RunCheckpoints,
+  { runtime, screen, notices, metricsPort, brokers, kafkaPort }: Surroundings,
 ): Promise<number> {
   let control: ControlServer | undefined;
   let kafka: Broker | undefined;
   let metrics: MetricsServer | undefined;
   try {
-    const own = { running, built, ledger: files.ledger, clock: runtime.clock, guarantee, data: data.path };
+    const own = { running, built, ledger: files.ledger, clock: runtime.clock, data: data.path };
     const path = socketPath(data.path);
     const methods = {
       ...files.methods,
       ...(brokers ? topicsElsewhere(brokers) : {}),
       ...topologyMethods(own),
       ...inspectMethods(running, () => runtime.clock.now()),
+      ...checkpointMethods(running, kept.store, { storage: kept.storage, timers: runtime.timers }),
     };
     control = await serveControl(runtime.sockets, { path }, methods);
     announceControl(data.path, path, { topology: running.name });
@@ -213,7 +240,7 @@ async function follow(
     }
     if (metricsPort !== undefined) {
       const { serveMetrics } = await import('./metrics-server.ts');
-      metrics = await serveMetrics(metricsPort, () => running.metrics());
+      metrics = await serveMetrics(metricsPort, running, () => runtime.clock.now());
       notices.say(
         'metrics',
         { url: `${metrics.url}/metrics` },
@@ -238,24 +265,24 @@ function sayStart(
   notices: Notices,
   built: Built,
   data: string,
-  guarantee: Guarantee,
-  brokers: readonly string[] | undefined,
+  { brokers, receipt, settings: { interval, retain } }: Surroundings,
 ): void {
   const { name, components } = built.plan;
   const tasks = components.reduce((sum, { parallelism }) => sum + parallelism, 0);
-  const isVolatile = [...built.components.values()].some(
-    ({ kind, ...c }) =>
-      kind === 'bolt' && 'code' in c && c.code.kind === 'bolt' && Object.keys(c.code.state).length > 0,
-  );
+  const [first, ...others] = shortReceipt(receipt);
+  const checkpoints = receipt.keeps === 'checkpoints' ? { checkpoints: { interval, retain } } : {};
   notices.say(
     'starting',
-    { topology: name, data, ...(brokers ? { brokers } : {}), guarantee, pid: process.pid, volatileState: isVolatile },
+    { topology: name, data, ...(brokers ? { brokers } : {}), receipt, ...checkpoints, pid: process.pid },
     `topology   ${name} (${counted(components.length, 'component')}, ${counted(tasks, 'task')})`,
     `data       ${shortPath(data)}`,
     ...(brokers ? [`topics     at the brokers ${brokers.join(', ')}`] : []),
-    `guarantee  ${guarantee}`,
-    ...(isVolatile
-      ? ['state      in-memory state is volatile until checkpoints exist: windows and counters start empty']
+    `guarantee  ${first}`,
+    ...others.map((line) => `           ${line}`),
+    ...(receipt.keeps === 'checkpoints'
+      ? [
+          `checkpoint every ${formatDuration(interval)}; ${retain === 1 ? 'the last is' : `the last ${retain} are`} kept`,
+        ]
       : []),
   );
 }

@@ -1,9 +1,11 @@
 /** `millrace status`, `activate`, `deactivate` and `kill`: beside the running topology. */
 import { formatDuration } from '../../duration.ts';
-import type { ComponentMetrics, LatencySnapshot } from '../../engine/running.ts';
+import type { CheckpointStatus, ComponentMetrics, LatencySnapshot } from '../../engine/running.ts';
+import { epochText } from '../../topology/epoch.ts';
+import type { Receipt } from '../../topology/receipt.ts';
 import type { State, Status } from '../api.ts';
 import type { Cell } from '../table.ts';
-import { latencyText, tableLines } from '../table.ts';
+import { byteText, counted, latencyText, tableLines } from '../table.ts';
 import { print, printJson } from '../terminal.ts';
 import { shortPath } from '../user-frames.ts';
 import type { DataOptions } from './with-data.ts';
@@ -12,7 +14,7 @@ import { withRunning } from './with-data.ts';
 export async function showStatus(options: DataOptions): Promise<void> {
   const status = await withRunning(options, (access) => access.call('status', {}));
   if (options.json) printJson(status);
-  else print(...statusLines(status));
+  else print(...statusLines(status, Date.now()));
 }
 
 export async function tell(what: 'activate' | 'deactivate', options: DataOptions): Promise<void> {
@@ -45,14 +47,16 @@ const OPTIONAL: readonly { readonly title: string; readonly of: (component: Comp
   { title: 'KEYS', of: ({ keys }) => keys },
 ];
 
-export function statusLines({ pid, data, guarantee, metrics }: Status, columns?: number): string[] {
+export function statusLines(status: Status, now: number, columns?: number): string[] {
+  const { pid, data, receipt, metrics, checkpoints } = status;
   const { topology, state, uptime, components } = metrics;
   const optional = OPTIONAL.filter(({ of }) => components.some((component) => of(component) !== undefined));
   const numbers = [...NUMBERS, ...optional.map(({ title }) => title)];
   const head = [...TEXT.map((title) => ({ title })), ...numbers.map((title) => ({ title, right: true }))];
   const rows = components.map((component) => [...row(component), ...optional.map(({ of }) => of(component))]);
   return [
-    `${topology} is ${state} for ${formatDuration(uptime)} · ${guarantee} · process ${pid} · ${shortPath(data)}`,
+    `${topology} is ${state} for ${formatDuration(uptime)} · ${promised(receipt)} · process ${pid} · ${shortPath(data)}`,
+    ...(checkpoints === undefined ? [] : [checkpointLine(checkpoints, now)]),
     '',
     ...tableLines(head, rows, columns),
     '',
@@ -61,6 +65,27 @@ export function statusLines({ pid, data, guarantee, metrics }: Status, columns?:
       ? ["BEHIND: how far the clock is ahead of event time; 'millrace explain' says who holds it."]
       : []),
   ];
+}
+
+function promised({ paths }: Receipt): string {
+  return [...new Set(paths.map(({ guarantee }) => guarantee))].join(', ') || 'no path';
+}
+
+/** One that is under way is told of when it takes longer than usual. */
+function checkpointLine({ last, interval, current, failed, unpublished }: CheckpointStatus, now: number): string {
+  const ago = last && formatDuration(Math.max(0, now - last.at));
+  return [
+    last === undefined
+      ? 'no checkpoint yet'
+      : `checkpoint ${epochText(last.epoch)} ${ago} ago, in ${latencyText(last.took)}`,
+    ...(current !== undefined && current.since > 10 * interval
+      ? [`the next under way for ${formatDuration(current.since)}`]
+      : []),
+    ...(failed > 0 ? [`${counted(failed, 'checkpoint')} failed`] : []),
+    ...(unpublished.epochs > 1
+      ? [`${counted(unpublished.epochs, 'epoch')} (${byteText(unpublished.bytes)}) unpublished`]
+      : []),
+  ].join(' · ');
 }
 
 function row(component: ComponentMetrics): Cell[] {

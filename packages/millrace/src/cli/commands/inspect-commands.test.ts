@@ -149,7 +149,8 @@ test('the status has columns for event time and state only where there are some'
   const component = { component: 'c', kind: 'bolt', ...counts, ...latencies, queued: 0, pending: 0 } as const;
   const head = (...components: readonly ComponentMetrics[]) => {
     const metrics = { topology: 't', state: 'active', uptime: 1, components } as const;
-    return statusLines({ pid: 1, data: '/d', guarantee: 'at-least-once', metrics })[2];
+    const receipt = { topology: 't', asked: undefined, keeps: 'acking', paths: [] } as const;
+    return statusLines({ pid: 1, data: '/d', receipt, metrics }, 0)[2];
   };
   assert.match(head(component)!, /WAITING$/);
   assert.match(head(component, { ...component, keys: 3 })!, /WAITING +KEYS$/);

@@ -66,7 +66,7 @@ async function started(t: TestContext, fixed: { value: boolean }, entries: numbe
   const running = await startTopology(built, { ...options, guarantee: 'at-least-once' });
   t.after(() => running.kill());
   await arrived.promise;
-  const own = { running, built, ledger, clock: runtime.clock, guarantee: 'at-least-once', data: '/data' } as const;
+  const own = { running, built, ledger, clock: runtime.clock, data: '/data' };
   const methods = topologyMethods(own);
   const entry = (cause: string) => ledger.list().find((e) => e.cause === cause)!;
   return { own, methods, seen, entry, entries: () => ledger.list(), running };

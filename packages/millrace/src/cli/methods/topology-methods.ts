@@ -4,7 +4,6 @@ import type { Running } from '../../engine/running.ts';
 import { MillraceError, messageOf } from '../../errors.ts';
 import type { Ledger, LedgerEntry } from '../../ledger/ledger.ts';
 import type { Clock } from '../../runtime/runtime.ts';
-import type { Guarantee } from '../../topology/receipt.ts';
 import type { Built } from '../../topology/topology.ts';
 import type { Methods } from '../api.ts';
 import { entryOf } from './ledger-methods.ts';
@@ -17,15 +16,18 @@ export interface OwnTopology {
   readonly built: Built;
   readonly ledger: Ledger;
   readonly clock: Clock;
-  readonly guarantee: Guarantee;
   readonly data: string;
 }
 
 export function topologyMethods(own: OwnTopology): Methods<TopologyMethod> {
-  const { running, guarantee, data } = own;
+  const { running, data } = own;
   const state = () => ({ topology: running.name, state: running.state });
   return {
-    status: () => ({ pid: process.pid, data, guarantee, metrics: running.metrics() }),
+    status() {
+      const checkpoints = running.checkpoints();
+      const { receipt } = running;
+      return { pid: process.pid, data, receipt, metrics: running.metrics(), ...(checkpoints ? { checkpoints } : {}) };
+    },
     activate() {
       running.activate();
       return state();
