@@ -257,8 +257,7 @@ class DirectoryCheckpoints implements CheckpointStore {
     const own = this.#own();
     try {
       if (this.#claims.newest() > own) return;
-      const kept = this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]);
-      const needed = new Set([...kept, ...this.#merging.files]);
+      const needed = new Set(this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]));
       for (const name of this.#merging.files) needed.add(name);
       for (const parts of this.#chains.all().values()) for (const { file } of parts) needed.add(file.name);
       for (const { name, epoch, isFinished } of this.#folder.list()) {

@@ -4,7 +4,7 @@
  * that fails is tried again when there is more to merge.
  */
 import { messageOf } from '../errors.ts';
-import type { CheckpointFile, Pause } from './checkpoint-file.ts';
+import type { Pause } from './checkpoint-file.ts';
 import { CheckpointFileWriter } from './checkpoint-file.ts';
 import type { CheckpointFolder } from './checkpoint-folder.ts';
 import { mergedKeys, mergeFrom } from './merge.ts';
@@ -48,6 +48,11 @@ export class Merging {
 
   constructor(options: MergingOptions) {
     this.#options = options;
+  }
+
+  /** Files that are being written, or have just got their names. */
+  get files(): readonly string[] {
+    return this.#merges.map(({ file }) => file.name);
   }
 
   /** The chains have changed. */
@@ -112,16 +117,21 @@ export class Merging {
     const { component, run, file, part } = merge;
     const { chains, folder, allowed } = this.#options;
     const entry = part.end();
-    const merged: CheckpointFile = await file.finish({ parts: [entry], outputs: [], checkpoint: undefined }, allowed);
-    this.#merges.splice(this.#merges.indexOf(merge), 1);
+    const merged = await file.finish({ parts: [entry], outputs: [], checkpoint: undefined }, allowed);
+    this.#remove(merge);
     folder.add(merged);
     if (chains.has(component, run)) chains.replace(component, run, new StoredPart(merged, entry));
     this.#failed.delete(component);
     this.consider();
   }
 
+  #remove(merge: Merge): void {
+    const at = this.#merges.indexOf(merge);
+    if (at >= 0) this.#merges.splice(at, 1);
+  }
+
   #end(merge: Merge): void {
-    this.#merges.splice(this.#merges.indexOf(merge), 1);
+    this.#remove(merge);
     merge.keys.return(undefined);
     merge.file.discard();
   }
