@@ -197,7 +197,8 @@ export class FaultyStorage implements Storage {
     await this.syncTakes(path);
     if (this.failSync(path)) throw systemError('EIO', path);
     this.expectPower();
-    for (const change of changes) applyEntries(directory.durable, change);
+    // Another sync may have been faster.
+    for (const change of changes) if (directory.changes.includes(change)) applyEntries(directory.durable, change);
     directory.changes = directory.changes.filter((change) => !changes.includes(change));
     await this.syncTakes(path);
   }
@@ -286,7 +287,7 @@ export class FaultyStorage implements Storage {
       throw systemError('EIO', path);
     }
     this.expectPower();
-    for (const change of changes) file.durable.apply(change);
+    for (const change of changes) if (file.changes.includes(change)) file.durable.apply(change);
     file.changes = file.changes.filter((change) => !changes.includes(change));
     await this.syncTakes(path);
   }

@@ -7,6 +7,8 @@
  * is in virtual time, and a test beside it, or the test runner itself, is not. So the globals are replaced once, by
  * functions that ask whose context they were called in, and are the old ones for everybody else.
  *
+ * A world may also refuse what reaches past it: files, sockets, other processes and threads (native-io.ts).
+ *
  * Out of reach: functions that were taken from the globals before the first simulation, process.hrtime, node:crypto,
  * AbortSignal.timeout, other threads.
  */
@@ -14,12 +16,15 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { syncBuiltinESMExports } from 'node:module';
 import timersPromises from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { refuseNativeIo } from './native-io.ts';
 import type { Clock, Timers } from './runtime.ts';
 
 export interface World {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
+  /** Throws: `what` would have reached past this world. Undefined: it is let through. */
+  readonly refuse?: (what: string) => never;
 }
 
 const worlds = new AsyncLocalStorage<World>();
@@ -35,6 +40,7 @@ export function inWorld<T>(world: World, run: () => T): T {
 function install(): void {
   installClock();
   installTimers();
+  refuseNativeIo((what) => worlds.getStore()?.refuse?.(what));
   const { random } = Math;
   Math.random = () => (worlds.getStore()?.random ?? random)();
 }

@@ -1,0 +1,193 @@
+/**
+ * One start of the topology in a process of its own: the log (its own, embedded, or one that a process beside it holds),
+ * checkpoints on the simulated disk, the ledger, and the engine itself.
+ */
+import type { Log, Storage } from '@millrace/broker';
+import { openLog } from '@millrace/broker';
+import type { CheckpointStore } from '../../checkpoints/checkpoint-store.ts';
+import { openCheckpoints } from '../../checkpoints/directory-checkpoints.ts';
+import type { Running } from '../../engine/running.ts';
+import { startTopology } from '../../engine/start.ts';
+import type { Ledger } from '../../ledger/ledger.ts';
+import {
+  clockResource,
+  filesResource,
+  screenResource,
+  socketsResource,
+  stdoutResource,
+  storageResource,
+  timersResource,
+} from '../../runtime/resources.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { simulatedFiles } from '../../runtime/simulated-files.ts';
+import { simulatedSockets } from '../../runtime/simulated-sockets.ts';
+import { embeddedTopicLog } from '../../topic/embedded.ts';
+import type { TopicLog } from '../../topic/topic-log.ts';
+import { topicLog } from '../../topic/topic-log.ts';
+import { epochText } from '../../topology/epoch.ts';
+import type { Built } from '../../topology/topology.ts';
+import type { Machine } from './machine.ts';
+import type { Plan } from './options.ts';
+import type { Process } from './process.ts';
+import { processStorage } from './process-storage.ts';
+import { Reading, seenFrom } from './topic-logs.ts';
+
+const LOG = '/log';
+const CHECKPOINTS = '/checkpoints';
+
+/** For tests of the simulator itself: a mistake that is put into a part of the engine, from outside of it. */
+export interface Planted {
+  readonly store?: (store: CheckpointStore) => CheckpointStore;
+  readonly built?: (built: Built) => Built;
+  readonly topics?: (log: TopicLog) => TopicLog;
+}
+
+export interface InstanceOptions {
+  readonly machine: Machine;
+  readonly plan: Plan;
+  readonly process: Process;
+  /** The topology as this start has it. */
+  readonly built: Built;
+  readonly ledger: Ledger;
+  /** Of a process beside this one; undefined: this one opens its own. */
+  readonly log: Log | undefined;
+  readonly planted: Planted;
+  /** Its own log is open. */
+  readonly onLog: (log: Log, host: Process) => void;
+  readonly onCheckpoint: () => void;
+}
+
+export class Instance {
+  readonly process: Process;
+  running: Running | undefined;
+  readonly #options: InstanceOptions;
+  readonly #reading = new Reading();
+  #log: Log | undefined;
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    this.process = options.process;
+  }
+
+  /** Within its process. */
+  async start(): Promise<Running> {
+    const { machine, plan, process, built, ledger, planted, onLog } = this.#options;
+    const log = this.#options.log ?? (await openSimulatedLog(machine, process));
+    if (this.#options.log === undefined) onLog(log, process);
+    this.#log = log;
+    const losesAnswers = () => this.#options.log !== undefined && machine.lostAcks.until > machine.now;
+    const topics = seenFrom(process, embeddedTopicLog(log), this.#reading, losesAnswers);
+    const storage = processStorage(process, machine.disk(process));
+    const store = openCheckpoints({
+      storage,
+      directory: CHECKPOINTS,
+      topology: built.plan.name,
+      soon: process.timers.soon,
+      log: (text) => machine.say(`${process.name}: ${text}`),
+    });
+    this.running = await startTopology(planted.built?.(built) ?? built, {
+      ...runtimeOf(process, storage, planted.topics?.(topics) ?? topics),
+      ledger: reached(process, ledger),
+      guarantee: plan.guarantee,
+      checkpoints: {
+        store: this.#told(planted.store?.(store) ?? store),
+        interval: plan.interval,
+        pause: 0,
+        timeout: 10_000,
+        outbox: { bytes: 1e6, total: 1e7, epochs: 100 },
+        start: { renamed: new Map(), dropped: new Set() },
+      },
+      freeze: true,
+      encodeEdges: process.random() < 0.3,
+      log: (component, text) =>
+        machine.say(`${process.name}: ${component === undefined ? '' : `${component}: `}${text}`),
+    });
+    return this.running;
+  }
+
+  get hasReadAll(): boolean {
+    return this.unread.length === 0;
+  }
+
+  /** What it has not read of its topics, for people. */
+  get unread(): readonly string[] {
+    return this.#reading.partitions.flatMap(({ topic, partition, next }) => {
+      const { latest } = this.#log!.offsets(topic, partition);
+      return next >= latest ? [] : [`${topic}-${partition} is read up to ${next} of ${latest}`];
+    });
+  }
+
+  /** Says what becomes durable. */
+  #told(store: CheckpointStore): CheckpointStore {
+    const { machine, process, onCheckpoint } = this.#options;
+    return {
+      claim: async (above) => {
+        const incarnation = await store.claim(above);
+        machine.say(`${process.name} is incarnation ${incarnation}`);
+        return incarnation;
+      },
+      completed: (...given) => store.completed(...given),
+      read: async (epoch) => {
+        const saved = await store.read(epoch);
+        machine.say(`${process.name} reads checkpoint ${epochText(epoch)}`);
+        return saved;
+      },
+      resume: (from) => store.resume(from),
+      begin: (number) => {
+        const writer = store.begin(number);
+        return {
+          state: (...given) => writer.state(...given),
+          outputs: (...given) => writer.outputs(...given),
+          complete: async (facts) => {
+            const info = await writer.complete(facts);
+            machine.say(
+              `checkpoint ${epochText(info.epoch)} is complete, ${info.keys} keys${facts.finished ? ', finished' : ''}`,
+            );
+            onCheckpoint();
+            return info;
+          },
+          abandon: () => writer.abandon(),
+        };
+      },
+      published: (epoch) => store.published(epoch),
+      close: () => store.close(),
+    };
+  }
+}
+
+/** The embedded log, on the simulated disk. */
+export function openSimulatedLog(machine: Machine, process: Process): Promise<Log> {
+  return openLog({
+    directory: LOG,
+    storage: processStorage(process, machine.disk(process)),
+    clock: { now: () => process.clock.now(), setTimer: (ms, run) => process.timers.after(ms, run) },
+    random: process.random,
+  });
+}
+
+function runtimeOf(process: Process, storage: Storage, topics: TopicLog) {
+  const { clock, timers, random } = process;
+  const runtime: Runtime = { clock, timers, random, files: simulatedFiles(timers), sockets: simulatedSockets(timers) };
+  const resources = new Map<string, unknown>([
+    [topicLog.name, topics],
+    [storageResource.name, storage],
+    [clockResource.name, clock],
+    [timersResource.name, timers],
+    [filesResource.name, runtime.files],
+    [socketsResource.name, runtime.sockets],
+    [stdoutResource.name, { write: () => true, onDrain: () => {} }],
+    [screenResource.name, { live: false, set: () => {}, log: () => {} }],
+  ]);
+  return { runtime, resources };
+}
+
+/** The ledger outlives its processes. */
+function reached(process: Process, ledger: Ledger): Ledger {
+  return {
+    ...ledger,
+    record(entry) {
+      process.step();
+      return process.answer(ledger.record(entry));
+    },
+  };
+}

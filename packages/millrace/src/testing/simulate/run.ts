@@ -1,0 +1,268 @@
+/** One run of a topology under given faults, from its first start to its last word, and what came of it. */
+import type { Log } from '@millrace/broker';
+import { memoryLedger } from '../../ledger/memory.ts';
+import type { Component } from '../../topology/plan.ts';
+import type { PathGuarantee, Receipt } from '../../topology/receipt.ts';
+import { receiptOf } from '../../topology/receipt.ts';
+import type { Built, Topology } from '../../topology/topology.ts';
+import { textOf } from './compare.ts';
+import type { Fault } from './faults.ts';
+import { arrivalsOf, type Outgoing, outgoing, readTopic, TopicWriter } from './inputs.ts';
+import { Instance, openSimulatedLog, type Planted } from './instance.ts';
+import { Machine } from './machine.ts';
+import type { Plan } from './options.ts';
+import type { Came, Outcome, Output, Written } from './outcome.ts';
+import type { Process } from './process.ts';
+import { PlayedSource } from './sources.ts';
+import { staged } from './stage.ts';
+import { notAtRest, Supervisor } from './supervisor.ts';
+import { Table } from './tables.ts';
+
+/** What the inputs of another run were in the end: this one gets the same. */
+export type Replayed = Pick<Outcome, 'records'>;
+
+export class Run {
+  readonly machine: Machine;
+  readonly #topology: Topology;
+  readonly #plan: Plan;
+  readonly #faults: readonly Fault[];
+  readonly #planted: Planted;
+  readonly #tables = new Map<string, Table>();
+  readonly #sources = new Map<string, PlayedSource>();
+  readonly #writers: TopicWriter[] = [];
+  readonly #sent = new Map<string, readonly Outgoing[]>();
+  readonly #ledger = memoryLedger();
+  readonly #state = new Map<string, string>();
+  readonly #random: () => number;
+  readonly #supervisor: Supervisor;
+  readonly #receipt: Receipt;
+  #throwing: { component: string; times: number } | undefined;
+  #checkpoints = 0;
+  #published = 0;
+
+  constructor(topology: Topology, plan: Plan, faults: readonly Fault[], planted: Planted, replayed?: Replayed) {
+    this.#topology = topology;
+    this.#plan = plan;
+    this.#faults = faults;
+    this.#planted = planted;
+    this.machine = new Machine(plan.seed, plan.start);
+    this.#random = this.machine.random('starts');
+    this.#receipt = receiptOf(this.#build(), plan.guarantee);
+    const beside = faults.some(({ kind }) => kind === 'zombie') || this.machine.random('beside')() < 0.25;
+    const { quiet, limit, drain } = plan;
+    this.#supervisor = new Supervisor({
+      machine: this.machine,
+      faults,
+      beside,
+      quiet,
+      limit,
+      drain,
+      make: (process, log) => this.#instance(process, log),
+      openLog: (process) => openSimulatedLog(this.machine, process),
+      onLog: (log, host) => {
+        for (const writer of this.#writers) writer.connect(log, host);
+      },
+      onNoLog: () => {
+        for (const writer of this.#writers) writer.disconnect();
+      },
+      isFed: () => this.#writers.every((writer) => writer.isDone),
+      isRead: () => [...this.#sources.values()].every((source) => source.isRead),
+      onThrows: (component, times) => {
+        const bolts = [...this.#build().components.values()].filter(({ kind }) => kind === 'bolt');
+        if (bolts.length > 0) this.#throwing = { component: bolts[component % bolts.length]!.id, times };
+      },
+      onRest: (instance) => this.#keepState(instance),
+    });
+    this.#feed(replayed);
+    for (const [id, component] of this.#build().components)
+      if (component.kind === 'sink' && !component.sink.simulable) this.#addTable(id);
+  }
+
+  async outcome(): Promise<Outcome> {
+    const { time } = this.machine;
+    const { limit } = this.#plan;
+    const last = Math.max(
+      0,
+      ...this.#faults.map(({ at }) => at),
+      ...[...this.#sent.values()].flat().map(({ at }) => at),
+    );
+    this.#supervisor.start();
+    try {
+      await time.until(this.#supervisor.done, last + limit);
+    } catch (thrown) {
+      if ((thrown as { code?: unknown }).code !== 'MR_STUCK') throw thrown;
+      throw notAtRest(limit, this.#supervisor.describe());
+    }
+    return await this.#collect();
+  }
+
+  #build(): Built {
+    return this.#topology.build(this.#plan.config);
+  }
+
+  #feed(replayed: Replayed | undefined): void {
+    const { timers } = this.machine.time;
+    for (const feed of this.#plan.feeds) {
+      const arrivals = arrivalsOf(feed, this.#faults, this.#plan.start);
+      if (feed.topic === undefined) {
+        const source = new PlayedSource(feed.name, timers);
+        this.#sources.set(feed.name, source);
+        for (const arrival of arrivals) timers.after(arrival.at, () => source.comes(arrival));
+        continue;
+      }
+      const records = replayed?.records.get(feed.name) ?? outgoing(feed, arrivals);
+      this.#sent.set(feed.name, records);
+      this.#writers.push(new TopicWriter({ feed, records, timers }));
+    }
+  }
+
+  #addTable(id: string): void {
+    const { machine } = this;
+    this.#tables.set(
+      id,
+      new Table({
+        sink: id,
+        timers: machine.time.timers,
+        mood: () => machine.mood(),
+        violated: (what) => this.#supervisor.violated(what),
+      }),
+    );
+  }
+
+  #instance(process: Process, log: Log | undefined): Instance {
+    const parallelism = new Map(
+      Object.entries(this.#plan.parallelism).map(([id, choices]) => [
+        id,
+        choices[Math.floor(this.#random() * choices.length)]!,
+      ]),
+    );
+    const built = staged(this.#build(), {
+      process,
+      tables: this.#tables,
+      sources: this.#sources,
+      parallelism,
+      mayThrow: (component) => this.#mayThrow(component),
+      onPublished: (text) => {
+        this.#published++;
+        this.machine.say(text);
+      },
+    });
+    if (parallelism.size > 0)
+      this.machine.say(`${process.name} has ${[...parallelism].map(([id, n]) => `${id} ${n}`).join(', ')}`);
+    return new Instance({
+      machine: this.machine,
+      plan: this.#plan,
+      process,
+      built,
+      ledger: this.#ledger,
+      log,
+      planted: this.#planted,
+      onLog: (own, host) => {
+        for (const writer of this.#writers) writer.connect(own, host);
+      },
+      onCheckpoint: () => void this.#checkpoints++,
+    });
+  }
+
+  #mayThrow(component: string): void {
+    const throwing = this.#throwing;
+    if (throwing === undefined || throwing.component !== component) return;
+    if (--throwing.times === 0) this.#throwing = undefined;
+    throw new Error(`'${component}' fails for once`);
+  }
+
+  #keepState({ running }: Instance): void {
+    for (const component of this.#plan.state) {
+      for (const key of running!.stateKeys(component, Number.MAX_SAFE_INTEGER))
+        this.#state.set(`${component} ${textOf(key)}`, textOf(running!.readState(component, key)));
+    }
+  }
+
+  /** The last power cut: what was promised must have survived it. */
+  async #collect(): Promise<Outcome> {
+    const { machine } = this;
+    machine.cutPower();
+    const reader = machine.spawn('the reader');
+    const log = await machine.time.until(openSimulatedLog(machine, reader), 60_000);
+    const inputs: Record<string, readonly Came[]> = {};
+    const records = new Map<string, readonly Written[]>();
+    for (const { topic, name } of this.#plan.feeds) {
+      const source = this.#sources.get(name);
+      if (topic === undefined) inputs[name] = source!.come.map(({ value, time }) => ({ value, time }));
+      else {
+        const written = this.#written(log, name);
+        records.set(name, written);
+        inputs[name] = written.flatMap((record) => decoded(topic, record));
+      }
+    }
+    const outputs = new Map<string, Output>();
+    for (const [id, table] of this.#tables) outputs.set(id, { guarantee: this.#guaranteeOf([id]), came: table.rows });
+    for (const topic of this.#plan.outputs) {
+      const there = log.topics().includes(topic.name) ? [...readTopic(log, topic.name)] : [];
+      const came = there.flatMap((record) => decoded(topic, record));
+      outputs.set(topic.name, { guarantee: this.#guaranteeOf(this.#simulated()), came });
+    }
+    return {
+      inputs,
+      outputs,
+      ledger: this.#ledger.list({ limit: Number.MAX_SAFE_INTEGER }),
+      state: this.#state,
+      figures: {
+        time: machine.now,
+        faults: this.#faults.length,
+        restarts: this.#supervisor.restarts,
+        checkpoints: this.#checkpoints,
+        published: this.#published,
+        steps: machine.steps,
+      },
+      trace: machine.trace,
+      records,
+    };
+  }
+
+  /** The records of a fed topic. All that were sent must be there. */
+  #written(log: Log, name: string): readonly Written[] {
+    const sent = this.#sent.get(name)!;
+    const written: Written[] = [];
+    const seen = new Set<number>();
+    const last = new Map<number, number>();
+    for (const { index, partition, key, value, timestamp } of log.topics().includes(name) ? readTopic(log, name) : []) {
+      const at = Math.max(last.get(partition) ?? 0, sent[index!]!.at);
+      last.set(partition, at);
+      seen.add(index!);
+      written.push({ partition, key, value, timestamp, at });
+    }
+    if (seen.size < sent.length)
+      throw new Error(`${sent.length - seen.size} acknowledged records of topic '${name}' are lost`);
+    return written;
+  }
+
+  /** Sinks that run as they are. */
+  #simulated(): readonly string[] {
+    return [...this.#build().components.values()].filter(isSimulable).map(({ id }) => id);
+  }
+
+  /** The least of the paths that end in these sinks. */
+  #guaranteeOf(sinks: readonly string[]): PathGuarantee {
+    const order: readonly PathGuarantee[] = ['at-most-once', 'at-least-once', 'convergent', 'exactly-once'];
+    const paths = this.#receipt.paths.filter(({ end }) => sinks.includes(end));
+    return order[Math.min(order.length - 1, ...paths.map(({ guarantee }) => order.indexOf(guarantee)))]!;
+  }
+}
+
+function isSimulable(component: Component): boolean {
+  return component.kind === 'sink' && component.sink.simulable;
+}
+
+/** Nothing where the codec refuses it: the spout does, too. */
+function decoded(
+  topic: { readonly value: { decode(bytes: Uint8Array): unknown } },
+  { value, timestamp }: { readonly value: Uint8Array | null; readonly timestamp: number },
+): readonly Came[] {
+  if (value === null) return [];
+  try {
+    return [{ value: topic.value.decode(value), time: timestamp }];
+  } catch {
+    return [];
+  }
+}
