@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [--json]`: runs one benchmark, or lists them. Figures are medians of the run; see docs/benchmarks.md. */
 import { parseArgs } from 'node:util';
 import type { Bench, Row } from './bench.ts';
+import { checkpointsBench } from './checkpoints.ts';
 import { kafkaBench } from './kafka.ts';
 import { latencyBench } from './latency.ts';
 import { logBench } from './log.ts';
@@ -13,6 +14,7 @@ const benches: readonly Bench[] = [
   wordCountBench,
   windowsBench,
   stateBench,
+  checkpointsBench,
   latencyBench,
   logBench,
   startBench,

@@ -50,6 +50,10 @@ export class CheckpointFileWriter {
     this.path = path;
   }
 
+  get name(): string {
+    return nameOf(this.path);
+  }
+
   block(bytes: Uint8Array, first: number, last: number): Block {
     if (this.#length === 0) this.#write(HEAD);
     const at = this.#length;
@@ -163,7 +167,7 @@ export class CheckpointFile {
   }
 
   get name(): string {
-    return this.path.slice(this.path.lastIndexOf('/') + 1);
+    return nameOf(this.path);
   }
 
   get checkpoint(): CheckpointManifest {
@@ -177,13 +181,13 @@ export class CheckpointFile {
     return withFile(storage, path, (file) => {
       const bytes = file.size();
       if (bytes < HEAD.length + TRAILER) throw new Damage(path, `it has ${bytes} bytes, and was longer`);
-      const trailer = bytesAt(file, path, bytes - TRAILER, TRAILER);
+      const trailer = fill(Buffer.alloc(TRAILER), file, path, bytes - TRAILER);
       const length = trailer.readUInt32LE(0);
       const sum = trailer.readUInt32LE(4);
       const at = bytes - TRAILER - length;
-      const isOurs = bytesAt(file, path, 0, HEAD.length).equals(HEAD) && trailer.subarray(8).equals(TAIL);
+      const isOurs = fill(Buffer.alloc(HEAD.length), file, path, 0).equals(HEAD) && trailer.subarray(8).equals(TAIL);
       if (!isOurs || at < HEAD.length) throw new Damage(path, 'its first or its last bytes are not what was written');
-      const text = bytesAt(file, path, at, length);
+      const text = fill(Buffer.alloc(length), file, path, at);
       checkSum(path, text, sum, at);
       const manifest = manifestFrom(text.toString());
       if (manifest === undefined) throw new Damage(path, 'a newer version of Millrace wrote it, in another form');
@@ -199,6 +203,7 @@ export class CheckpointFile {
   /** Reads a section, unless that was done before, and throws Damage if it is not as it was written. */
   async verify(section: PartEntry | OutputEntry, pause: Pause): Promise<void> {
     if (this.#verified.has(section)) return;
+    const scratch = Buffer.allocUnsafeSlow(Math.max(0, ...section.blocks.map(({ bytes }) => bytes)));
     let sinceTurn = 0;
     for (let next = 0; next < section.blocks.length; ) {
       if (sinceTurn > 0) await pause();
@@ -206,7 +211,7 @@ export class CheckpointFile {
       withFile(this.#storage, this.path, (file) => {
         for (; next < section.blocks.length && sinceTurn < SLICE; next++) {
           const block = section.blocks[next]!;
-          blockAt(file, this.path, block);
+          blockAt(file, this.path, block, scratch.subarray(0, block.bytes));
           sinceTurn += block.bytes;
         }
       });
@@ -237,6 +242,10 @@ export class CheckpointFile {
   }
 }
 
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 function withFile<T>(storage: Storage, path: string, use: (file: StorageFile) => T): T {
   const file = opened(storage, path);
   try {
@@ -255,24 +264,28 @@ function opened(storage: Storage, path: string): StorageFile {
   }
 }
 
-function blockAt(file: StorageFile, path: string, { at, bytes, sum }: Block): Buffer {
-  const block = bytesAt(file, path, at, bytes);
-  checkSum(path, block, sum, at);
-  return block;
+/** By default in memory of its own: what is decoded may go on referring to it. */
+function blockAt(
+  file: StorageFile,
+  path: string,
+  { at, bytes, sum }: Block,
+  target: Buffer = Buffer.allocUnsafeSlow(bytes),
+): Buffer {
+  fill(target, file, path, at);
+  checkSum(path, target, sum, at);
+  return target;
 }
 
-/** In memory of their own: what is decoded may go on referring to it. */
-function bytesAt(file: StorageFile, path: string, at: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(length);
+function fill(target: Buffer, file: StorageFile, path: string, at: number): Buffer {
   let read: number;
   try {
-    read = file.read(bytes, at);
+    read = file.read(target, at);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EIO')) throw error;
     throw new Damage(path, `the disk cannot read the bytes from ${at} on: ${messageOf(error)}`);
   }
-  if (read < length) throw new Damage(path, `it ends at ${at + read}, and was longer`);
-  return bytes;
+  if (read < target.length) throw new Damage(path, `it ends at ${at + read}, and was longer`);
+  return target;
 }
 
 function checkSum(path: string, bytes: Buffer, sum: number, at: number): void {

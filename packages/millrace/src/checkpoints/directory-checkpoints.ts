@@ -257,8 +257,8 @@ class DirectoryCheckpoints implements CheckpointStore {
     const own = this.#own();
     try {
       if (this.#claims.newest() > own) return;
-      const needed = new Set(this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]));
-      for (const name of this.#merging.files) needed.add(name);
+      const kept = this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]);
+      const needed = new Set([...kept, ...this.#merging.files]);
       for (const parts of this.#chains.all().values()) for (const { file } of parts) needed.add(file.name);
       for (const { name, epoch, isFinished } of this.#folder.list()) {
         const isAtWork = epoch.incarnation > own || (epoch.incarnation === own && !isFinished);

@@ -7,7 +7,7 @@ import type { SavedKey } from '../state/keyed-store.ts';
 import { ByteReader, boundOf, writeKey, writeVarint } from './key-bytes.ts';
 
 /** A block is cut when it has that many bytes. Only one with a single large record is much larger. */
-const BLOCK = 128 * 1024;
+const BLOCK = 64 * 1024;
 
 /** Takes a block that is full. The bytes change afterwards. */
 export type Flush = (bytes: Uint8Array, first: number, last: number) => void;
