@@ -44,18 +44,6 @@ test('fresh empties our own directory', () => {
   data.release();
 });
 
-test('fresh forgets all checkpoints, and not how many starts there were: sinks elsewhere refuse an older one', () => {
-  const path = join(folder, 'started');
-  const { checkpoints, release } = takeDataDirectory(path);
-  mkdirSync(join(checkpoints, 'wc', 'claims'), { recursive: true });
-  writeFileSync(join(checkpoints, 'wc', 'claims', '00000007'), '');
-  writeFileSync(join(checkpoints, 'wc', '00000007-00000001.checkpoint'), '');
-  release();
-  takeDataDirectory(path, { fresh: true }).release();
-  assert.deepEqual(readdirSync(join(checkpoints, 'wc')), ['claims']);
-  assert.deepEqual(readdirSync(join(checkpoints, 'wc', 'claims')), ['00000007']);
-});
-
 test("somebody else's directory is neither used nor emptied", () => {
   const path = join(folder, 'photos');
   mkdirSync(path);

@@ -44,7 +44,7 @@ export function takeDataDirectory(directory: string, { fresh = false } = {}): Da
   if (names.length > 0 && !names.includes(MARK)) throw new MillraceError('MR_DATA_FOREIGN', [path]);
   const lock = locked(path);
   try {
-    if (fresh) empty(path);
+    if (fresh) for (const name of contents(path)) rmSync(join(path, name), { recursive: true, force: true });
     // Whatever stands there was left by a process that is no more: we hold the lock.
     rmSync(join(path, 'control.json'), { force: true });
     writeFileSync(join(path, MARK), `${JSON.stringify({ format: 1 })}\n`);
@@ -89,21 +89,6 @@ export async function awaitDataDirectory<T = never>(
         throw new MillraceError('MR_DATA_SERVED', [resolve(directory), owner.pid, owner.broker], error);
       if (owner?.topology !== undefined || performance.now() - start >= PATIENCE) throw error;
     }
-  }
-}
-
-/**
- * All but the numbers of the starts: sinks outside of the directory know the last one, and refuse those that are not newer.
- */
-function empty(path: string): void {
-  const remove = (place: string) => rmSync(place, { recursive: true, force: true });
-  for (const name of contents(path)) {
-    if (name !== CHECKPOINTS) remove(join(path, name));
-    else
-      for (const topology of readdirSync(join(path, name))) {
-        for (const kept of readdirSync(join(path, name, topology)))
-          if (kept !== 'claims') remove(join(path, name, topology, kept));
-      }
   }
 }
 
