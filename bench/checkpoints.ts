@@ -26,14 +26,15 @@ const shapes: Shapes = {
   timers: [],
 };
 
+/** In the order of a snapshot, so that what is written was made just before, as there. */
 function keysFrom(first: number, count: number): SavedKey[] {
-  return Array.from({ length: count }, (_, n) => {
-    const key = `customer-${(first + n) % KEYS}`;
-    const data = Buffer.from(
-      JSON.stringify([[{ total: n * 17.5, seen: 1_700_000_000_000 + n, last: 'paid by card', n }]]),
-    );
-    return { group: keyGroup(key), key, data };
-  }).sort((a, b) => a.group - b.group);
+  return Array.from({ length: count }, (_, n) => (first + n) % KEYS)
+    .map((n) => ({ n, key: `customer-${n}`, group: keyGroup(`customer-${n}`) }))
+    .sort((a, b) => a.group - b.group)
+    .map(({ n, key, group }) => {
+      const value = { total: n * 17.5, seen: 1_700_000_000_000 + n, last: 'paid by card', n };
+      return { group, key: `${key}`, data: Buffer.from(JSON.stringify([[value]])) };
+    });
 }
 
 const factsOf = (parent: Epoch | undefined) => ({
