@@ -13,6 +13,7 @@ export type {
   RecordMetadata,
   TopicConfig,
   TopicDescription,
+  TransactionalProducer,
 } from './log/api.ts';
 export { type Clock, systemClock } from './log/clock.ts';
 export { lockDirectory } from './log/directory-lock.ts';

@@ -90,6 +90,17 @@ export interface Producer {
   close(): Promise<void>;
 }
 
+/** Publishes in transactions, under an id that one producer holds at a time. */
+export interface TransactionalProducer {
+  /**
+   * One transaction: when it resolves, it is decided for good, and all of these records are readable; at no time are some of
+   * them. One call at a time. A record that no topic takes is refused before anything is written. PRODUCER_FENCED: another
+   * producer was started with the id, or it took longer than a minute. After whatever it rejects with, another producer that
+   * is started with the id finds either all of the records committed or none.
+   */
+  commit(records: readonly ProducerRecord[]): Promise<void>;
+}
+
 /** Kafka's topic settings, by Kafka's names and with Kafka's defaults; `topic-config.ts` says what each does. */
 export interface TopicConfig {
   readonly 'cleanup.policy': 'delete' | 'compact' | 'compact,delete' | 'delete,compact';
@@ -168,6 +179,11 @@ export interface Log {
   deleteTopic(name: string): Promise<void>;
 
   producer(options?: ProducerOptions): Producer;
+  /**
+   * Kafka's transactional producer, the network's or this process's alike. When it resolves, no producer that was started
+   * with the id before commits anything any more: what it left open is aborted, what it had decided is carried out.
+   */
+  transactionalProducer(transactionalId: string): Promise<TransactionalProducer>;
 
   /**
    * Committed records from `offset` on, readable now; none when none is left before `latest`. Gives whole batches, as
@@ -181,6 +197,11 @@ export interface Log {
     offset: number,
     maxBytes?: number,
   ): { readonly records: readonly LogRecord[]; readonly nextOffset: number };
+  /**
+   * What the last committed record of this key says; null for a tombstone, undefined when there is none. Unlike `read` it
+   * looks on behind `latest`, where somebody's transaction is open. Reads the whole partition, so that is to be a small one.
+   */
+  committedValue(topic: string, partition: number, key: Uint8Array): Uint8Array | null | undefined;
   offsets(topic: string, partition: number): { readonly earliest: number; readonly latest: number };
   /** The first offset whose record is at or after `timestamp`; latest when there is none. */
   offsetForTime(topic: string, partition: number, timestamp: number): number;

@@ -89,6 +89,10 @@ export class Catalog {
     return [this.log.partition, ...[...this.internal.values()].flatMap(({ topic }) => topic.partitions)];
   }
 
+  hasInternal(name: string): boolean {
+    return this.internal.has(name);
+  }
+
   /**
    * A keyed log of the broker's own, made when it is first asked for. It stands in the metadata log like a topic, with a
    * cell like a topic's: so a directory in which topics have taken every low cell gets it, too.

@@ -1,12 +1,25 @@
 import { resolve } from 'node:path';
 import { LogError } from '../errors.ts';
-import type { GroupLag, Log, LogOptions, Producer, ProducerOptions, TopicConfig, TopicDescription } from './api.ts';
+import { openTransactions } from '../transactions/open-transactions.ts';
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import { startTransactionalProducer } from '../transactions/transactional-producer.ts';
+import type {
+  GroupLag,
+  Log,
+  LogOptions,
+  Producer,
+  ProducerOptions,
+  TopicConfig,
+  TopicDescription,
+  TransactionalProducer,
+} from './api.ts';
 import { Catalog } from './catalog.ts';
 import { systemClock, systemRandom } from './clock.ts';
 import { Compactor } from './compactor.ts';
-import { DataDirectory } from './data-directory.ts';
+import { DataDirectory, TRANSACTIONS_TOPIC } from './data-directory.ts';
 import { fileStorage } from './file-storage.ts';
 import { GroupOffsets } from './group-offsets.ts';
+import { committedValue } from './key-lookup.ts';
 import type { KeyedLog } from './keyed-log.ts';
 import type { Partition } from './partition.ts';
 import { unknownPartition } from './partition-errors.ts';
@@ -54,6 +67,7 @@ export async function openDirectoryLog(options: LogOptions): Promise<DirectoryLo
     const opened = new DirectoryLog({ directory, catalog, offsets, retention, compactor, random, fsync });
     log = opened;
     await directory.commit.exclusively(() => opened.forgetDeleted());
+    await opened.takeUpTransactions();
     retention.start();
     compactor.start();
     return opened;
@@ -79,6 +93,7 @@ export class DirectoryLog implements Log {
   readonly catalog: Catalog;
   readonly groupOffsets: GroupOffsets;
   private readonly producers = new Set<LogProducer>();
+  private coordinator: Promise<TransactionCoordinator> | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -136,8 +151,41 @@ export class DirectoryLog implements Log {
     return producer;
   }
 
+  transactionalProducer(transactionalId: string): Promise<TransactionalProducer> {
+    return startTransactionalProducer(this, transactionalId, this.parts.random);
+  }
+
+  /** The one coordinator of this log, for producers in this process and for those that a broker serves. */
+  async transactions(): Promise<TransactionCoordinator> {
+    this.expectOpen();
+    this.coordinator ??= openTransactions(this);
+    try {
+      return await this.coordinator;
+    } catch (error) {
+      this.coordinator = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Has what was decided before a crash carried out, and what was left open end with its time, though nobody may ask for a
+   * transaction any more. Damage to their log is for those to hear who do ask: everything else can be served without it.
+   */
+  async takeUpTransactions(): Promise<void> {
+    if (!this.catalog.hasInternal(TRANSACTIONS_TOPIC)) return;
+    try {
+      await this.transactions();
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+    }
+  }
+
   read(topic: string, partition: number, offset: number, maxBytes = READ_BYTES) {
     return this.partition(topic, partition).read(offset, maxBytes);
+  }
+
+  committedValue(topic: string, partition: number, key: Uint8Array): Uint8Array | null | undefined {
+    return committedValue(this.partition(topic, partition), key);
   }
 
   offsets(topic: string, partition: number): { earliest: number; latest: number } {
@@ -207,6 +255,10 @@ export class DirectoryLog implements Log {
     await compactor.stop();
     // What could not be written was told to its sender; acks=0 asked not to know.
     await Promise.allSettled([...this.producers].map((producer) => producer.close()));
+    await this.coordinator?.then(
+      (coordinator) => coordinator.close(),
+      () => undefined,
+    );
     await directory.close(this.partitions());
   }
 

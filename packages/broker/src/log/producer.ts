@@ -1,12 +1,12 @@
 import { LogError } from '../errors.ts';
 import type { Producer, ProducerOptions, ProducerRecord, RecordHeader, RecordMetadata } from './api.ts';
-import { BatchBuilder, MAX_TIMESTAMP, recordBytesAtMost } from './batch-builder.ts';
+import { BatchBuilder } from './batch-builder.ts';
 import type { Clock } from './clock.ts';
+import { bytesInTopic, checkRecord } from './new-record.ts';
 import type { Partition } from './partition.ts';
 import { partitionForKey } from './partitioner.ts';
-import { HEADER_BYTES, stampAppendTime } from './record-batch.ts';
+import { stampAppendTime } from './record-batch.ts';
 import type { Topic } from './topic.ts';
-import { compacts } from './topic-config.ts';
 
 /**
  * Gathers records into one batch per partition and appends it when it is full, when its linger is over, or, without
@@ -168,19 +168,8 @@ class Lane {
     headers: readonly RecordHeader[],
   ): Promise<RecordMetadata> {
     const { builder } = this;
-    const { config } = this.topic;
-    if (key === null && compacts(config)) {
-      throw new LogError('INVALID_RECORD', `topic '${this.topic.name}' is compacted, so a record needs a key`);
-    }
-    const most = config['max.message.bytes'];
-    const bytes = recordBytesAtMost(key, value, headers);
-    if (HEADER_BYTES + bytes > most) {
-      throw new LogError(
-        'MESSAGE_TOO_LARGE',
-        `a record of about ${bytes} bytes for topic '${this.topic.name}' is larger than its max.message.bytes, ${most}`,
-      );
-    }
-    const full = Math.min(this.producer.batchSize, most);
+    const bytes = bytesInTopic(this.topic, key, value, headers);
+    const full = Math.min(this.producer.batchSize, this.topic.config['max.message.bytes']);
     if (builder.count > 0 && builder.size + bytes > full) this.append();
     builder.add(timestamp, key, value, headers);
     const metadata = this.metadata(timestamp);
@@ -269,31 +258,4 @@ class Sends {
 function atLeast(name: string, value: number, least: number): number {
   if (Number.isFinite(value) && value >= least) return value;
   throw new LogError('INVALID_CONFIG', `${name} is ${value}; it must be a number from ${least}`);
-}
-
-function checkRecord(
-  key: Uint8Array | null,
-  value: Uint8Array | null,
-  headers: readonly RecordHeader[],
-  timestamp: number,
-): void {
-  if (value !== null && !(value instanceof Uint8Array)) throw invalid('value', value);
-  if (key !== null && !(key instanceof Uint8Array)) throw invalid('key', key);
-  if (!Number.isInteger(timestamp) || timestamp < 0 || timestamp > MAX_TIMESTAMP) {
-    throw new LogError(
-      'INVALID_RECORD',
-      `a record's timestamp is ${timestamp}; it must be milliseconds, an integer from 0`,
-    );
-  }
-  for (const header of headers) {
-    if (typeof header.key !== 'string') throw new LogError('INVALID_RECORD', "a header's key must be a string");
-    if (header.value !== null && !(header.value instanceof Uint8Array)) throw invalid('header value', header.value);
-  }
-}
-
-function invalid(what: string, value: unknown): LogError {
-  return new LogError(
-    'INVALID_RECORD',
-    `a record's ${what} is ${typeof value}; it must be bytes (a Uint8Array) or null`,
-  );
 }

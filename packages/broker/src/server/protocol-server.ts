@@ -2,7 +2,6 @@ import { GroupCoordinator } from '../groups/group-coordinator.ts';
 import type { Clock } from '../log/clock.ts';
 import type { DirectoryLog } from '../log/log.ts';
 import { ReadBuffers } from '../log/read-buffers.ts';
-import { openTransactions } from '../transactions/open-transactions.ts';
 import { Budget } from './budget.ts';
 import { Connection, type Serving, type Wire } from './connection.ts';
 import { FetchSessions } from './fetch-sessions.ts';
@@ -43,7 +42,11 @@ export class ProtocolServer {
 
   static async open({ log, clock, random, settings, say }: ProtocolServerOptions): Promise<ProtocolServer> {
     const groups = await GroupCoordinator.open({ log, clock, random, settings });
-    const transactions = await openTransactions({ log, clock, settings });
+    const transactions = await log.transactions();
+    transactions.limits = {
+      maxTimeoutMs: settings['transaction.max.timeout.ms'],
+      expirationMs: settings['transactional.id.expiration.ms'],
+    };
     return new ProtocolServer({
       log,
       groups,
@@ -69,9 +72,9 @@ export class ProtocolServer {
     return connection;
   }
 
-  /** Answers whoever waits, lets every client read its last response, and stops the coordinators. */
+  /** Answers whoever waits, lets every client read its last response, and stops the groups; transactions go on with the log. */
   async close(): Promise<void> {
-    const { groups, transactions, clock } = this.serving.parts;
+    const { groups, clock } = this.serving.parts;
     this.stopping.abort();
     groups.close();
     for (const connection of this.connections) connection.stop();
@@ -83,6 +86,5 @@ export class ProtocolServer {
       cancel();
       for (const connection of this.connections) connection.destroy();
     }
-    await transactions.close();
   }
 }

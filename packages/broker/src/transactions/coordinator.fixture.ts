@@ -56,8 +56,7 @@ export class Stage {
       producerIds: new ProducerIds((count) => this.log.catalog.allotProducerIds(count)),
       participants: this.participants,
       clock: this.clock,
-      maxTimeoutMs: 900_000,
-      expirationMs: 7 * DAY,
+      limits: { maxTimeoutMs: 900_000, expirationMs: 7 * DAY },
     });
   }
 

@@ -6,9 +6,7 @@ import { type DirectoryLog, openDirectoryLog } from '../log/log.ts';
 import { ManualClock } from '../log/manual-clock.ts';
 import type { Partition } from '../log/partition.ts';
 import { headerOf } from '../log/record-batch.ts';
-import { defaultSettings } from '../server/settings.ts';
 import { settled } from './coordinator.fixture.ts';
-import { openTransactions } from './open-transactions.ts';
 import { offsetsPartition } from './participants.ts';
 import type { ProducerIdAndEpoch } from './transaction.ts';
 import type { TransactionCoordinator } from './transaction-coordinator.ts';
@@ -64,11 +62,10 @@ export class Load {
     const log = await openDirectoryLog({ directory: '/data', storage, clock, random: seededRandom(1) });
     if (log.catalog.find(TOPIC) === undefined) await log.createTopic(TOPIC, { partitions: PARTITIONS });
     this.log = log;
-    this.coordinator = await openTransactions({ log, clock, settings: defaultSettings });
+    this.coordinator = await log.transactions();
   }
 
   async close(): Promise<void> {
-    await this.coordinator.close();
     await this.log.close();
   }
 

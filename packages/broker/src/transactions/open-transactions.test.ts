@@ -3,8 +3,6 @@ import { test } from 'node:test';
 import { FaultyStorage, seededRandom } from '../log/faulty-storage.ts';
 import { openDirectoryLog } from '../log/log.ts';
 import { ManualClock } from '../log/manual-clock.ts';
-import { defaultSettings } from '../server/settings.ts';
-import { openTransactions } from './open-transactions.ts';
 
 const clock = new ManualClock();
 
@@ -16,9 +14,9 @@ function open(storage: FaultyStorage) {
 }
 
 async function start(log: Awaited<ReturnType<typeof open>>) {
-  const coordinator = await openTransactions({ log, clock, settings: defaultSettings });
+  const coordinator = await log.transactions();
   const producer = await coordinator.initProducerId({ transactionalId: 'a', timeoutMs: 1000, expected: undefined });
-  return { coordinator, producer };
+  return { producer };
 }
 
 test('a directory that knew no transactions gets its log of them, and no topic loses its place', async () => {
@@ -29,10 +27,9 @@ test('a directory that knew no transactions gets its log of them, and no topic l
   await old.producer().send({ topic: 'z', partition: 2, value: Buffer.from('kept') });
   await old.close();
   let log = await open(storage);
-  const { coordinator } = await start(log);
+  await start(log);
   await log.createTopic('later', { partitions: 2 });
   await log.producer().send({ topic: 'later', partition: 1, value: Buffer.from('too') });
-  await coordinator.close();
   await log.close();
   log = await open(storage.afterPowerCut(seededRandom(3)));
   const again = await start(log);
@@ -45,7 +42,6 @@ test('a directory that knew no transactions gets its log of them, and no topic l
     ['kept', 'too'],
   );
   await assert.rejects(log.createTopic('__transaction_state'), { code: 'INVALID_TOPIC_EXCEPTION' });
-  await again.coordinator.close();
   await log.close();
 });
 
@@ -77,8 +73,7 @@ test('what is partly made when the power goes is made anew', async () => {
 test('damage to the log of transactions is said, and nothing is served from it', async () => {
   const storage = new FaultyStorage();
   const log = await open(storage);
-  const { coordinator } = await start(log);
-  await coordinator.close();
+  await start(log);
   await log.close();
   storage.flip('/data/__transaction_state-0/00000000000000000000.log', 70);
   const damaged = await open(storage);

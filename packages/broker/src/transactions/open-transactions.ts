@@ -1,27 +1,23 @@
-import type { Clock } from '../log/clock.ts';
 import { TRANSACTIONS_TOPIC } from '../log/data-directory.ts';
 import type { DirectoryLog } from '../log/log.ts';
-import type { BrokerSettings } from '../server/settings.ts';
+import { defaultSettings } from '../server/settings.ts';
 import { logParticipants } from './log-participants.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { TransactionCoordinator } from './transaction-coordinator.ts';
 
 /**
- * The coordinator of a data directory; makes `__transaction_state` if it is missing. Once per opened log, and closed
- * before the log is.
+ * The coordinator of a data directory; makes `__transaction_state` if it is missing. There is one per opened log, whoever
+ * writes through it, in this process or over the network: `DirectoryLog.transactions` gives it, and nobody else calls this.
  */
-export async function openTransactions(options: {
-  readonly log: DirectoryLog;
-  readonly clock: Clock;
-  readonly settings: Pick<BrokerSettings, 'transaction.max.timeout.ms' | 'transactional.id.expiration.ms'>;
-}): Promise<TransactionCoordinator> {
-  const { log, clock, settings } = options;
+export async function openTransactions(log: DirectoryLog): Promise<TransactionCoordinator> {
   return new TransactionCoordinator({
     log: await log.catalog.openInternal(TRANSACTIONS_TOPIC),
     producerIds: new ProducerIds((count) => log.catalog.allotProducerIds(count)),
     participants: logParticipants(log),
-    clock,
-    maxTimeoutMs: settings['transaction.max.timeout.ms'],
-    expirationMs: settings['transactional.id.expiration.ms'],
+    clock: log.directory.clock,
+    limits: {
+      maxTimeoutMs: defaultSettings['transaction.max.timeout.ms'],
+      expirationMs: defaultSettings['transactional.id.expiration.ms'],
+    },
   });
 }

@@ -46,6 +46,10 @@ export interface CoordinatorOptions {
   readonly producerIds: ProducerIds;
   readonly participants: Participants;
   readonly clock: Clock;
+  readonly limits: TransactionLimits;
+}
+
+export interface TransactionLimits {
   /** Kafka's transaction.max.timeout.ms. */
   readonly maxTimeoutMs: number;
   /** Kafka's transactional.id.expiration.ms. */
@@ -81,6 +85,8 @@ interface Entry {
   completion: Completion | undefined;
   /** Of the one timer that an entry has: its transaction's end of time, or the next attempt to carry a decision out. */
   cancelTimer: () => void;
+  /** Those who wait until it is in the middle of nothing. */
+  waiting: (() => void)[];
 }
 
 export class TransactionCoordinator {
@@ -89,10 +95,13 @@ export class TransactionCoordinator {
   private readonly running = new Set<Promise<void>>();
   private cancelExpiry: () => void = () => undefined;
   private closed = false;
+  /** A broker that is started over an open log sets its own. */
+  limits: TransactionLimits;
 
   /** Takes up what the log says: open transactions get the rest of their time, decisions are carried out. */
   constructor(options: CoordinatorOptions) {
     this.options = options;
+    this.limits = options.limits;
     options.log.load(({ key, value }) => {
       const id = idOf(key);
       if (value === null) this.entries.delete(id);
@@ -114,7 +123,7 @@ export class TransactionCoordinator {
     const { clock } = this.options;
     if (id === null) return { producerId: await this.freshId(), producerEpoch: 0 };
     expectId(id);
-    expectTimeout(timeoutMs, this.options.maxTimeoutMs);
+    expectTimeout(timeoutMs, this.limits.maxTimeoutMs);
     const fresh = needsFreshId(this.entries.get(id)?.current) ? await this.freshId() : undefined;
     const entry = this.entries.get(id) ?? newEntry(id, undefined);
     expectIdle(entry);
@@ -166,6 +175,13 @@ export class TransactionCoordinator {
     return refusalOf(current, { producerId, producerEpoch }, topic, partition);
   }
 
+  /** Resolves when the id is in the middle of no step: then is the time to repeat what was answered CONCURRENT_TRANSACTIONS. */
+  whenIdle(id: string): Promise<void> {
+    const entry = this.entries.get(id);
+    if (entry === undefined || this.closed || isIdle(entry)) return Promise.resolve();
+    return new Promise((resolve) => entry.waiting.push(resolve));
+  }
+
   /** ListTransactions: what there is of those states, and which names of states mean nothing. */
   list(filter: TransactionFilter): {
     readonly unknownStates: readonly string[];
@@ -197,7 +213,10 @@ export class TransactionCoordinator {
   async close(): Promise<void> {
     this.closed = true;
     this.cancelExpiry();
-    for (const entry of this.entries.values()) entry.cancelTimer();
+    for (const entry of this.entries.values()) {
+      entry.cancelTimer();
+      wake(entry);
+    }
     await Promise.allSettled(this.running);
   }
 
@@ -227,7 +246,7 @@ export class TransactionCoordinator {
   /** One step, or with nothing the end of the id. Nothing has happened when it throws, unless the log has stopped. */
   private async write(entry: Entry, next: Transaction | undefined): Promise<void> {
     const { log } = this.options;
-    if (this.closed) throw new LogError('COORDINATOR_NOT_AVAILABLE', 'the broker is stopping');
+    if (this.closed) throw new LogError('COORDINATOR_NOT_AVAILABLE', 'the log is being closed');
     const done = () => {
       entry.writing = false;
     };
@@ -241,6 +260,8 @@ export class TransactionCoordinator {
       done();
       if (entry.current === undefined) this.entries.delete(entry.transactionalId);
       throw unavailable(`transactional id '${entry.transactionalId}' cannot take a step`, error);
+    } finally {
+      if (isIdle(entry)) wake(entry);
     }
   }
 
@@ -301,7 +322,7 @@ export class TransactionCoordinator {
   }
 
   private async forgetExpired(): Promise<void> {
-    const before = this.options.clock.now() - this.options.expirationMs;
+    const before = this.options.clock.now() - this.limits.expirationMs;
     const expired = [...this.entries.values()].filter(
       ({ current, writing }) => !writing && current !== undefined && isExpired(current, before),
     );
@@ -324,6 +345,7 @@ function newEntry(transactionalId: string, current: Transaction | undefined): En
     writing: false,
     completion: undefined,
     cancelTimer: () => undefined,
+    waiting: [],
   };
 }
 
@@ -341,6 +363,14 @@ function expectTimeout(timeoutMs: number, most: number): void {
 
 function expectIdle(entry: Entry): void {
   if (entry.writing) throw concurrent(entry.transactionalId);
+}
+
+function isIdle({ writing, current }: Entry): boolean {
+  return !writing && (current === undefined || !isPreparing(current.state));
+}
+
+function wake(entry: Entry): void {
+  for (const go of entry.waiting.splice(0)) go();
 }
 
 function isState(name: string): boolean {

@@ -1,23 +1,14 @@
 /** The embedded log behind the seam of topic-log.ts. Reading it is a call, so nothing is asked for ahead. */
 import type { Log, Producer } from '@millrace/broker';
 import { LogError } from '@millrace/broker';
-import type { NewRecord, PartitionReader, StartFrom, Taken, TopicLog } from './topic-log.ts';
+import { embeddedTransactions } from './embedded-transactions.ts';
+import type { DeclaredTopic, NewRecord, PartitionReader, StartFrom, Taken, TopicLog } from './topic-log.ts';
 
 /** Whoever opened `log` closes it, after closing this. */
 export function embeddedTopicLog(log: Log): TopicLog {
   let producer: Producer | undefined;
   return {
-    async ensureTopic({ name, partitions = 1, config = {} }) {
-      if (!log.topics().includes(name)) {
-        try {
-          await log.createTopic(name, { partitions, config });
-        } catch (error) {
-          if (!(error instanceof LogError && error.code === 'TOPIC_ALREADY_EXISTS')) throw error;
-        }
-      }
-      const topic = log.describeTopic(name);
-      return { partitions: topic.partitions.length, config: topic.config };
-    },
+    ensureTopic: (declared) => ensureTopic(log, declared),
 
     async offsets(topic, at) {
       return log.describeTopic(topic).partitions.map(({ partition }) => offsetAt(log, topic, partition, at));
@@ -31,6 +22,8 @@ export function embeddedTopicLog(log: Log): TopicLog {
       await allSettled(records.map((record) => send(producer!, topic, record)));
     },
 
+    transactions: (id) => embeddedTransactions(log, (declared) => ensureTopic(log, declared), id),
+
     commit: (group, topic, offsets) => log.commitOffsets(group, topic, offsets),
     committed: async (group, topic) => log.committedOffsets(group, topic),
 
@@ -38,6 +31,18 @@ export function embeddedTopicLog(log: Log): TopicLog {
       await producer?.close();
     },
   };
+}
+
+async function ensureTopic(log: Log, { name, partitions = 1, config = {} }: DeclaredTopic) {
+  if (!log.topics().includes(name)) {
+    try {
+      await log.createTopic(name, { partitions, config });
+    } catch (error) {
+      if (!(error instanceof LogError && error.code === 'TOPIC_ALREADY_EXISTS')) throw error;
+    }
+  }
+  const topic = log.describeTopic(name);
+  return { partitions: topic.partitions.length, config: topic.config };
 }
 
 function offsetAt(log: Log, topic: string, partition: number, at: StartFrom): number {

@@ -15,6 +15,7 @@ import { realRuntime } from '../runtime/real.ts';
 import { json, topic, topicLog, topicSink, topicSpout } from '../topic.ts';
 import { type Brokers, kafkaBackend, kafkaSuite, topicsAt } from './kafka-suite.fixture.ts';
 import { topicLogSuite } from './topic-log-suite.ts';
+import { topicTransactionsSuite } from './topic-transactions-suite.ts';
 
 async function embeddedBroker(): Promise<Brokers> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));
@@ -34,6 +35,7 @@ async function embeddedBroker(): Promise<Brokers> {
 }
 
 topicLogSuite('the embedded broker over TCP', async () => kafkaBackend(await embeddedBroker()));
+topicTransactionsSuite('the embedded broker over TCP', async () => kafkaBackend(await embeddedBroker()));
 kafkaSuite('the embedded broker', embeddedBroker);
 
 /** A port that nobody listens on. */

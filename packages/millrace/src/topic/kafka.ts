@@ -9,6 +9,7 @@ import { Fetcher } from './kafka/fetcher.ts';
 import { GroupOffsets } from './kafka/group-offsets.ts';
 import { Publisher } from './kafka/publisher.ts';
 import { ensureTopic, offsets } from './kafka/topics.ts';
+import { KafkaTransactions } from './kafka/transactions.ts';
 import type { TopicLog } from './topic-log.ts';
 
 /** What has not been written so long after `close` is given up: the brokers are away. */
@@ -25,6 +26,7 @@ export function kafkaTopicLog(options: KafkaOptions): TopicLog {
     offsets: (topic, at) => offsets(cluster, topic, at),
     read: (topic, partition, from, arrived) => fetcher.read(topic, partition, from, arrived),
     produce: (topic, records) => publisher.produce(topic, records),
+    transactions: (id) => new KafkaTransactions(cluster, id),
     commit: (group, topic, positions) => groups.commit(group, topic, positions),
     committed: (group, topic) => groups.committed(group, topic),
     async close() {

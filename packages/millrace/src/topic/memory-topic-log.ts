@@ -2,7 +2,9 @@
  * Test support: the seam of topic-log.ts in memory. `asynchronous` makes it behave as a log behind a network will: a
  * reader has nothing until an answer to a question asked earlier has come in.
  */
+import { CONTROL_TOPIC, ensureControlTopic } from './control-topic.ts';
 import type { DeclaredTopic, NewRecord, PartitionReader, Taken, TopicLog, TopicRecord } from './topic-log.ts';
+import { TransactionFenced } from './topic-log.ts';
 
 interface StoredPartition {
   earliest: number;
@@ -18,8 +20,8 @@ export interface MemoryTopicLog extends TopicLog {
   cut(topic: string, partition: number, from: number): void;
   /** Everything in a topic, by partition. */
   records(topic: string): readonly (readonly TopicRecord[])[];
-  /** The next `produce` fails with this. */
-  failNext(error: Error): void;
+  /** The next `produce` or `publish` fails with this: nothing of it is there, or, when only the `answer` fails, all of it. */
+  failNext(error: Error, what?: 'call' | 'answer'): void;
 }
 
 /** Records that a reader gives at once. */
@@ -29,7 +31,8 @@ export function memoryTopicLog(options: { readonly asynchronous?: boolean } = {}
   const { asynchronous = false } = options;
   const topics = new Map<string, { declared: DeclaredTopic; partitions: StoredPartition[] }>();
   const groups = new Map<string, Map<number, number>>();
-  let failure: Error | undefined;
+  const holders = new Map<string, object>();
+  let failure: { readonly error: Error; readonly what: 'call' | 'answer' } | undefined;
   let turn = 0;
 
   const partitionsOf = (topic: string) => {
@@ -45,15 +48,31 @@ export function memoryTopicLog(options: { readonly asynchronous?: boolean } = {}
     for (const listener of partition.listeners) listener();
   };
 
+  const ensureTopic: TopicLog['ensureTopic'] = async (declared) => {
+    if (!topics.has(declared.name)) {
+      const make = (): StoredPartition => ({ earliest: 0, latest: 0, records: [], listeners: new Set() });
+      topics.set(declared.name, { declared, partitions: Array.from({ length: declared.partitions ?? 1 }, make) });
+    }
+    const { declared: first, partitions } = topics.get(declared.name)!;
+    return { partitions: partitions.length, config: first.config ?? {} };
+  };
+  /** Takes the bytes now and answers later, as a log does, with views into a chunk. */
+  const appendAll = async (records: readonly (readonly [topic: string, NewRecord])[], isAllowed = () => {}) => {
+    const taken = records.map(
+      ([topic, record]) => [topic, { ...record, value: record.value && inChunk(record.value) }] as const,
+    );
+    for (let turns = 0; turns < 8; turns++) await undefined;
+    isAllowed();
+    const failed = failure;
+    failure = undefined;
+    if (failed?.what === 'call') throw failed.error;
+    for (const [topic] of taken) partitionsOf(topic);
+    for (const [topic, record] of taken) append(topic, record);
+    if (failed) throw failed.error;
+  };
+
   return {
-    async ensureTopic(declared) {
-      if (!topics.has(declared.name)) {
-        const make = (): StoredPartition => ({ earliest: 0, latest: 0, records: [], listeners: new Set() });
-        topics.set(declared.name, { declared, partitions: Array.from({ length: declared.partitions ?? 1 }, make) });
-      }
-      const { declared: first, partitions } = topics.get(declared.name)!;
-      return { partitions: partitions.length, config: first.config ?? {} };
-    },
+    ensureTopic,
     async offsets(topic, at) {
       return partitionsOf(topic).map(({ earliest, latest, records }) => {
         if (at === 'earliest') return earliest;
@@ -65,14 +84,25 @@ export function memoryTopicLog(options: { readonly asynchronous?: boolean } = {}
       const stored = partitionsOf(topic)[partition]!;
       return asynchronous ? prefetching(stored, from, arrived) : direct(stored, from, arrived);
     },
-    async produce(topic, records) {
-      // As a log does, it takes the bytes now and answers later, with views into a chunk.
-      const taken = records.map((record) => ({ ...record, value: record.value && inChunk(record.value) }));
-      await Promise.resolve();
-      const failed = failure;
-      failure = undefined;
-      if (failed) throw failed;
-      for (const record of taken) append(topic, record);
+    produce: (topic, records) => appendAll(records.map((record) => [topic, record])),
+    transactions(id) {
+      const key = new TextEncoder().encode(id);
+      const own = {};
+      return {
+        async claim() {
+          await ensureControlTopic(ensureTopic);
+          holders.set(id, own);
+          const last = partitionsOf(CONTROL_TOPIC)[0]!.records.findLast((r) => r.key && isEqual(r.key, key));
+          return last?.value ?? undefined;
+        },
+        publish: (topic, records, value) => {
+          const marker: NewRecord = { key, value, timestamp: 0 };
+          const all = [...records.map((record) => [topic, record] as const), [CONTROL_TOPIC, marker] as const];
+          return appendAll(all, () => {
+            if (holders.get(id) !== own) throw new TransactionFenced(`somebody else has taken '${id}'`);
+          });
+        },
+      };
     },
     async commit(group, topic, offsets) {
       const id = JSON.stringify([group, topic]);
@@ -91,10 +121,14 @@ export function memoryTopicLog(options: { readonly asynchronous?: boolean } = {}
       stored.records = stored.records.filter(({ offset }) => offset < from);
     },
     records: (topic) => partitionsOf(topic).map(({ records }) => records),
-    failNext(error) {
-      failure = error;
+    failNext(error, what = 'call') {
+      failure = { error, what };
     },
   };
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function inChunk(bytes: Uint8Array): Uint8Array {

@@ -19,11 +19,13 @@ export interface Backend {
     /** Makes the records below some offset of partition 0 go, as retention does. */
     readonly records: (topic: string) => Promise<void>;
   };
+  /** Has compaction look at the closed segments of a topic now. */
+  readonly compact: ((topic: string) => Promise<void>) | { readonly skip: string };
 }
 
-const bytes = (text: string) => new TextEncoder().encode(text);
-const text = (value: Uint8Array | null) => (value === null ? null : new TextDecoder().decode(value));
-const record = (value: string, more: Partial<NewRecord> = {}): NewRecord => ({
+export const bytes = (text: string) => new TextEncoder().encode(text);
+export const text = (value: Uint8Array | null) => (value === null ? null : new TextDecoder().decode(value));
+export const record = (value: string, more: Partial<NewRecord> = {}): NewRecord => ({
   key: null,
   value: bytes(value),
   timestamp: 1_000,
@@ -57,7 +59,7 @@ async function takeUntil(
   return { records, next, reader };
 }
 
-async function readAll(log: TopicLog, topic: string, partition: number, from: number, count: number) {
+export async function readAll(log: TopicLog, topic: string, partition: number, from: number, count: number) {
   const { records, next, reader } = await takeUntil(
     (arrived) => log.read(topic, partition, from, arrived),
     (so) => so.length >= count,

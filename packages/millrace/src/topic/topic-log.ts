@@ -1,11 +1,12 @@
 /**
- * The seam between topics and the log that holds them: the embedded log today, Apache Kafka later. It is all that
+ * The seam between topics and the log that holds them: the embedded log or Apache Kafka. It is all that
  * `topicSpout` and `topicSink` know of a log, so the same topology runs over either. Every implementation passes
  * topic-log-suite.ts. What it must keep, besides the words below:
  *
  * - Reading never waits: `take` gives what is here, and an implementation that must ask a server does so ahead, within
  *   a bound, while the records it gave are being worked on.
  * - Nothing is skipped in silence. An offset that the log does not have is reported by `take`, and the caller decides.
+ * - Readers see what is committed: no record of an aborted transaction, and none behind one that is still open.
  * - Failures are thrown or rejected, never swallowed. `take` throws what befell a partition each time it is called.
  */
 import type { TopicConfig } from '@millrace/broker';
@@ -67,6 +68,30 @@ export interface DeclaredTopic {
   readonly config?: Partial<TopicConfig>;
 }
 
+/** Publishing in transactions under one id, which one publisher holds at a time. */
+export interface TopicTransactions {
+  /**
+   * Takes the id. When it resolves, whoever took it before commits nothing any more; what they left open is aborted, what
+   * they had decided is done. Gives the marker of the last transaction that was committed under the id, ever; undefined
+   * before the first. May be called again, and settles what became of a `publish` that has rejected.
+   */
+  claim(): Promise<Uint8Array | undefined>;
+  /**
+   * One transaction: all of the records, in the order given for each partition, and the marker in place of the last one. When
+   * it resolves they are committed; the log may take a moment more to have readers see them. Nobody ever sees some of them
+   * alone. One call at a time, after `claim`.
+   *
+   * Rejects with TransactionFenced when somebody else has taken the id, or time has ended the transaction. After this, as
+   * after any other rejection, all of it may be there or nothing: `claim` again, and the marker tells.
+   */
+  publish(topic: string, records: readonly NewRecord[], marker: Uint8Array): Promise<void>;
+}
+
+/** The id is no longer held. */
+export class TransactionFenced extends Error {
+  override readonly name = 'TransactionFenced';
+}
+
 export interface TopicLog {
   /**
    * The topic as the log has it. Makes it as declared, with one partition unless declared otherwise, if it is not
@@ -90,6 +115,9 @@ export interface TopicLog {
    * the calls.
    */
   produce(topic: string, records: readonly NewRecord[]): Promise<void>;
+
+  /** Opens nothing yet. The markers are records of the compacted topic CONTROL_TOPIC, keyed by the ids. */
+  transactions(id: string): TopicTransactions;
 
   /** Notes, per partition, the offset that the group goes on from: all of them or none, durable when it resolves. */
   commit(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<void>;

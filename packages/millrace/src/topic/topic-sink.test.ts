@@ -101,7 +101,25 @@ test('a log that refuses fails the write', async () => {
   await assert.rejects(sink.write([{ device: 'd', value: 1 }]), /no space left/);
 });
 
-test('declares itself append: what is replayed is added again', async () => {
-  const { declared } = await open();
-  assert.equal(declared.mode, 'append');
+test('what the log would refuse when its epoch is published is refused before, with its value', async () => {
+  const small = topicSink(topic('small', { value: json, config: { 'max.message.bytes': 500 } }));
+  const prepare = small.epochs!.prepare as (value: Reading, time: number) => unknown;
+  prepare({ device: 'x'.repeat(300), value: 1 }, 5);
+  const refusal = { code: 'MR_TOPIC_VALUE', message: /topic 'small'.*has about \d+ bytes.*max.message.bytes/ };
+  assert.throws(() => prepare({ device: 'x'.repeat(500), value: 1 }, 5), refusal);
+  assert.throws(() => prepare({ device: 'd', value: Number.NaN }, 5), { code: 'MR_TOPIC_VALUE' });
+  assert.throws(() => prepare({ device: 'd', value: 1 }, -1), { code: 'MR_TOPIC_TIME' });
+  const compacted = topicSink(
+    topic('compacted', { value: json, key: (r) => r.device, config: { 'cleanup.policy': 'compact' } }),
+  );
+  const prepareKeyed = compacted.epochs!.prepare as typeof prepare;
+  prepareKeyed({ device: 'd', value: 1 }, 5);
+  assert.throws(() => prepareKeyed({ device: null, value: 1 }, 5), { code: 'MR_TOPIC_KEY', message: /compacted/ });
+});
+
+test('what waits for its epoch is plain data: it comes through a structured clone as it is', async () => {
+  const { declared } = await open({ key: (r) => r.device });
+  const prepare = declared.epochs!.prepare as (value: Reading, time: number) => unknown;
+  const prepared = prepare({ device: 'd', value: 1 }, 5);
+  assert.deepEqual(structuredClone(prepared), prepared);
 });

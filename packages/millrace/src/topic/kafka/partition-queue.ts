@@ -4,6 +4,7 @@
  */
 import { MillraceError } from '../../errors.ts';
 import type { NewRecord } from '../topic-log.ts';
+import type { Identity } from './identity.ts';
 
 /** Of the records of one batch, unless a single record is larger. */
 const BATCH_BYTES = 512 * 1024;
@@ -39,11 +40,6 @@ export class Call {
     if (this.#failure) this.#reject(this.#failure);
     else this.#resolve();
   }
-}
-
-export interface Identity {
-  readonly producerId: bigint;
-  readonly producerEpoch: number;
 }
 
 interface Entry {

@@ -8,11 +8,12 @@
 import { partitionForKey } from '@millrace/broker';
 import { type MessageRecord, NumericMap } from '@platformatic/kafka';
 import { MillraceError } from '../../errors.ts';
-import type { NewRecord, TopicHeader } from '../topic-log.ts';
+import { type NewRecord, type TopicHeader, TransactionFenced } from '../topic-log.ts';
 import type { Cluster } from './cluster.ts';
-import { Again, check, errorName, isStale, passes, refused } from './failure.ts';
-import { Call, type Identity, PartitionQueue, tooLarge } from './partition-queue.ts';
-import type { InitProducerIdRequest, InitProducerIdResponse, ProduceRequest, ProduceResponse } from './wire.ts';
+import { Again, errorName, isStale, passes, refused } from './failure.ts';
+import { type Identity, newIdentity } from './identity.ts';
+import { Call, PartitionQueue, tooLarge } from './partition-queue.ts';
+import type { ProduceRequest, ProduceResponse } from './wire.ts';
 
 const ALL_REPLICAS = -1;
 const ACK_WITHIN_MS = 20_000;
@@ -25,20 +26,25 @@ const GIVE_UP_AFTER = 120_000;
 /** Records without a key go to one partition until so many bytes have, as with Kafka's own client. */
 const STICKY_BYTES = 16 * 1024;
 const MOST_LOST_IDENTITIES = 3;
-const NOT_TRANSACTIONAL = null;
-const TRANSACTION_TIMEOUT_MS = 60_000;
+
+/** Kafka's answers to a producer that another has taken the place of. */
+export const FENCED = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH', 'INVALID_PRODUCER_ID_MAPPING']);
 
 /** Kafka's answers to a producer whose state it has not: after a loss of data, or of all its records to retention. */
-const IDENTITY_LOST = new Set([
-  'OUT_OF_ORDER_SEQUENCE_NUMBER',
-  'UNKNOWN_PRODUCER_ID',
-  'INVALID_PRODUCER_ID_MAPPING',
-  'INVALID_PRODUCER_EPOCH',
-  'PRODUCER_FENCED',
-]);
+const IDENTITY_LOST = new Set([...FENCED, 'OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID']);
+
+/** Records of one topic by partition. */
+export type Shares = ReadonlyMap<number, readonly NewRecord[]>;
+
+/** Whose transactions the records are in. */
+export interface Holder {
+  readonly transactionalId: string;
+  readonly identity: Identity;
+}
 
 export class Publisher {
   readonly #cluster: Cluster;
+  readonly #holder: Holder | undefined;
   readonly #queues = new Map<string, PartitionQueue>();
   readonly #requests = new Map<number, number>();
   readonly #sticky = new Map<string, { partition: number; bytes: number }>();
@@ -48,14 +54,33 @@ export class Publisher {
   #open = 0;
   #idle: (() => void) | undefined;
 
-  constructor(cluster: Cluster) {
+  /** With a holder it writes in that producer's transactions, and for as long as it is not fenced. */
+  constructor(cluster: Cluster, holder?: Holder) {
     this.#cluster = cluster;
+    this.#holder = holder;
   }
 
-  async produce(topic: string, records: readonly NewRecord[]): Promise<void> {
-    const call = new Call(records.length);
+  produce(topic: string, records: readonly NewRecord[]): Promise<void> {
+    return this.#write(topic, records.length, () => this.assign(topic, records));
+  }
+
+  /** The same for records whose partitions are known. */
+  produceTo(topic: string, shares: Shares): Promise<void> {
+    const count = [...shares.values()].reduce((sum, records) => sum + records.length, 0);
+    return this.#write(topic, count, async () => shares);
+  }
+
+  /** The partition that each record goes to. */
+  async assign(topic: string, records: readonly NewRecord[]): Promise<Shares> {
+    const doing = `to take records for topic '${topic}'`;
+    const { leaders } = await this.#cluster.patiently(doing, () => this.#cluster.place(topic));
+    return Map.groupBy(records, (record) => this.#partitionOf(topic, record, leaders.length));
+  }
+
+  async #write(topic: string, count: number, assign: () => Promise<Shares>): Promise<void> {
+    const call = new Call(count);
     // One after the other, or a call that found the topic known would overtake one that has to ask.
-    const entered = this.#order.then(() => this.#enter(topic, records, call));
+    const entered = this.#order.then(async () => this.#enter(topic, await assign(), call));
     this.#order = entered.catch(() => {});
     this.#open++;
     try {
@@ -71,11 +96,11 @@ export class Publisher {
     if (this.#open > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
-  async #enter(topic: string, records: readonly NewRecord[], call: Call): Promise<void> {
-    const doing = `to take records for topic '${topic}'`;
-    const { leaders } = await this.#cluster.patiently(doing, () => this.#cluster.place(topic));
-    for (const record of records)
-      this.#queue(topic, this.#partitionOf(topic, record, leaders.length)).add(record, call);
+  #enter(topic: string, shares: Shares, call: Call): void {
+    for (const [partition, records] of shares) {
+      const queue = this.#queue(topic, partition);
+      for (const record of records) queue.add(record, call);
+    }
     this.#pump();
   }
 
@@ -142,7 +167,8 @@ export class Publisher {
       queues.map(({ topic, partition, sequence }) => [`${topic}:${partition}`, sequence]),
     );
     const messages = queues.flatMap(({ topic, partition, batch }) => batch.map((r) => messageOf(topic, partition, r)));
-    const args = [ALL_REPLICAS, ACK_WITHIN_MS, messages, { ...identity, sequences }];
+    const transactionalId = this.#holder?.transactionalId;
+    const args = [ALL_REPLICAS, ACK_WITHIN_MS, messages, { ...identity, sequences, transactionalId }];
     try {
       const response = await this.#cluster.ask<ProduceRequest, ProduceResponse>(
         node,
@@ -173,7 +199,10 @@ export class Publisher {
     else if (name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE') {
       if (!queue.split())
         queue.refused(tooLarge(queue, answer.errorMessage ?? "it is more than the topic's max.message.bytes"));
-    } else if (IDENTITY_LOST.has(name) && queue.lostIdentity++ < MOST_LOST_IDENTITIES) {
+    } else if (this.#holder && FENCED.has(name)) {
+      const why = `topic '${topic}' partition ${partition}: ${name}`;
+      queue.refused(new TransactionFenced(`'${this.#holder.transactionalId}' is no longer held: ${why}`));
+    } else if (!this.#holder && IDENTITY_LOST.has(name) && queue.lostIdentity++ < MOST_LOST_IDENTITIES) {
       // Others may go on with it; whoever begins needs another.
       queue.forgetIdentity();
       this.#identity = undefined;
@@ -230,24 +259,13 @@ export class Publisher {
   }
 
   async #identify(queue: PartitionQueue): Promise<void> {
-    this.#identity ??= this.#newIdentity();
+    this.#identity ??= this.#holder ? Promise.resolve(this.#holder.identity) : newIdentity(this.#cluster);
     try {
       queue.identity = await this.#identity;
     } catch (error) {
       this.#identity = undefined;
       throw error;
     }
-  }
-
-  async #newIdentity(): Promise<Identity> {
-    const args = [NOT_TRANSACTIONAL, TRANSACTION_TIMEOUT_MS, undefined, undefined] as unknown as InitProducerIdRequest;
-    const response = await this.#cluster.ask<InitProducerIdRequest, InitProducerIdResponse>(
-      undefined,
-      'InitProducerId',
-      args,
-    );
-    check(response.errorCode, 'to give out a producer id');
-    return { producerId: response.producerId, producerEpoch: response.producerEpoch };
   }
 }
 

@@ -10,6 +10,8 @@ const MAGIC = 2;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
+const ABORT = 0;
+const COMMIT = 1;
 /** What a decoded record costs besides its bytes, about. */
 const RECORD_OVERHEAD = 100;
 
@@ -69,7 +71,7 @@ function abortedProducers(transactions: readonly { producerId: bigint; firstOffs
       const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
       while (ahead.length > 0 && ahead[0]!.firstOffset <= last) open.add(ahead.shift()!.producerId);
       if ((batch.attributes & CONTROL) !== 0) {
-        if (isAbort(batch)) open.delete(batch.producerId);
+        if (endOf(batch) === ABORT) open.delete(batch.producerId);
         return true;
       }
       return (batch.attributes & TRANSACTIONAL) !== 0 && open.has(batch.producerId);
@@ -77,8 +79,36 @@ function abortedProducers(transactions: readonly { producerId: bigint; firstOffs
   };
 }
 
-/** A control record's key is its version and its type, two bytes each. */
-function isAbort(batch: RecordsBatch): boolean {
+/**
+ * What a key is worth, told batch by batch from a read that shows all that there is: the value of its last record that is
+ * committed. Unlike a reader of committed records it has not to wait for a transaction that somebody else has open.
+ */
+export class CommittedValue {
+  readonly #key: Uint8Array;
+  readonly #open = new Map<bigint, Buffer | null>();
+  value: Buffer | null | undefined;
+
+  constructor(key: Uint8Array) {
+    this.#key = key;
+  }
+
+  /** Throws where the batches are not what they say. */
+  follow(batch: RecordsBatch): void {
+    const { producerId, attributes } = batch;
+    if ((attributes & CONTROL) !== 0) {
+      if (endOf(batch) === COMMIT && this.#open.has(producerId)) this.value = this.#open.get(producerId);
+      this.#open.delete(producerId);
+      return;
+    }
+    const last = batch.records.findLast(({ key }) => key !== null && Buffer.compare(key, this.#key) === 0);
+    if (!last) return;
+    if ((attributes & TRANSACTIONAL) !== 0) this.#open.set(producerId, last.value);
+    else this.value = last.value;
+  }
+}
+
+/** How a control batch ends its transaction: its record's key is its version and its type, two bytes each. */
+function endOf(batch: RecordsBatch): number | undefined {
   const key = batch.records[0]?.key;
-  return key !== undefined && key !== null && key.length >= 4 && key.readInt16BE(2) === 0;
+  return key && key.length >= 4 ? key.readInt16BE(2) : undefined;
 }

@@ -18,6 +18,8 @@ import type {
 const DEFAULT_REPLICATION = -1;
 const CREATE_WITHIN_MS = 15_000;
 const TOPIC_RESOURCE = ConfigResourceTypes.TOPIC;
+/** All that the brokers have safe counts. */
+export const READ_UNCOMMITTED = 0;
 /** Only what is committed counts: the end of a partition is where its oldest open transaction starts. */
 export const READ_COMMITTED = 1;
 const LATEST = -1n;
@@ -94,9 +96,9 @@ export function offsets(cluster: Cluster, topic: string, at: StartFrom): Promise
 }
 
 /** Where one partition begins and ends. */
-export async function range(cluster: Cluster, topic: string, partition: number) {
-  const earliest = (await list(cluster, topic, [partition], EARLIEST)).get(partition)!;
-  const latest = (await list(cluster, topic, [partition], LATEST)).get(partition)!;
+export async function range(cluster: Cluster, topic: string, partition: number, isolation = READ_COMMITTED) {
+  const earliest = (await list(cluster, topic, [partition], EARLIEST, isolation)).get(partition)!;
+  const latest = (await list(cluster, topic, [partition], LATEST, isolation)).get(partition)!;
   return { earliest, latest };
 }
 
@@ -105,7 +107,13 @@ function timestampOf(at: StartFrom): bigint {
   return at === 'latest' ? LATEST : BigInt(Math.max(0, Math.ceil(at.time)));
 }
 
-async function list(cluster: Cluster, topic: string, partitions: readonly number[], timestamp: bigint) {
+async function list(
+  cluster: Cluster,
+  topic: string,
+  partitions: readonly number[],
+  timestamp: bigint,
+  isolation = READ_COMMITTED,
+) {
   const { leaders } = await cluster.place(topic);
   const found = new Map<number, number>();
   const byLeader = Map.groupBy(partitions, (partition) => leaders[partition] ?? -1);
@@ -113,7 +121,7 @@ async function list(cluster: Cluster, topic: string, partitions: readonly number
     [...byLeader].map(async ([leader, of]) => {
       if (leader < 0) throw stale(cluster, topic, `partition ${of[0]} has no leader`);
       const wanted = of.map((partitionIndex) => ({ partitionIndex, currentLeaderEpoch: -1, timestamp }));
-      const args: ListOffsetsRequest = [-1, READ_COMMITTED, [{ name: topic, partitions: wanted }]] as never;
+      const args: ListOffsetsRequest = [-1, isolation, [{ name: topic, partitions: wanted }]] as never;
       const response = await cluster
         .ask<ListOffsetsRequest, ListOffsetsResponse>(leader, 'ListOffsets', args)
         .catch((error) => {

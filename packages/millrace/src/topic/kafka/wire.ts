@@ -1,7 +1,9 @@
 /** The requests that we send and their answers, by the client library's types. Versions differ only in what they add. */
 import type {
+  addPartitionsToTxnV5,
   createTopicsV7,
   describeConfigsV4,
+  endTxnV4,
   fetchV17,
   findCoordinatorV6,
   initProducerIdV5,
@@ -20,6 +22,10 @@ export type ProduceRequest = produceV11.ProduceRequest;
 export type ProduceResponse = produceV11.ProduceResponse;
 export type InitProducerIdRequest = initProducerIdV5.InitProducerIdRequest;
 export type InitProducerIdResponse = initProducerIdV5.InitProducerIdResponse;
+export type AddPartitionsToTxnRequest = addPartitionsToTxnV5.AddPartitionsToTxnRequest;
+export type AddPartitionsToTxnResponse = addPartitionsToTxnV5.AddPartitionsToTxnResponse;
+export type EndTxnRequest = endTxnV4.EndTxnRequest;
+export type EndTxnResponse = endTxnV4.EndTxnResponse;
 export type ListOffsetsRequest = listOffsetsV9.ListOffsetsRequest;
 export type ListOffsetsResponse = listOffsetsV9.ListOffsetsResponse;
 export type FindCoordinatorRequest = findCoordinatorV6.FindCoordinatorRequest;
