@@ -27,9 +27,10 @@ class World {
   incarnation = 0;
 
   newEpoch(): { readonly epoch: Epoch; readonly lines: readonly string[] } {
-    // Two digits, so that a torn mark can be that of another epoch.
-    const number = 7 * (this.complete.length + 2);
-    const lines = Array.from({ length: number % 3 === 0 ? 120 : 2 }, (_, i) => `line ${i} of epoch ${number}`);
+    const count = this.complete.length + 1;
+    // Several digits that all change, so that a torn mark can be that of another epoch.
+    const number = 1111 * count;
+    const lines = Array.from({ length: count % 3 === 0 ? 120 : 2 }, (_, i) => `line ${i} of epoch ${number}`);
     const made = { epoch: { incarnation: this.incarnation, number }, lines };
     this.complete.push(made);
     return made;
@@ -133,16 +134,19 @@ async function scenario(cut: number, seed: number, disk: Disk): Promise<void> {
   const world = new World();
   let storage = await liveUntil(cut, new FaultyStorage(), world, disk, random);
   await lookAround(storage, world, random);
-  storage = await liveUntil(1 + Math.floor(random() * 40), storage, world, disk, random);
+  storage = await liveUntil(1 + Math.floor(random() * 16), storage, world, disk, random);
   await lookAround(storage, world, random);
   await live(storage, world, random, 1);
   verify(storage, world);
 }
 
-for (const disk of ['kept as written', 'torn'] as const) {
+for (const [disk, seeds] of [
+  ['kept as written', 8],
+  ['torn', 40],
+] as const) {
   test(`after a crash at any operation each epoch has come out whole and once, the disk ${disk}`, async () => {
-    for (let cut = 1; cut <= 60; cut++) {
-      for (let seed = 0; seed < 12; seed++) {
+    for (let cut = 1; cut <= 50; cut++) {
+      for (let seed = 0; seed < seeds; seed++) {
         await scenario(cut, seed, disk).catch((error: Error) => {
           throw new Error(`cut ${cut}, seed ${seed}: ${error.message}`, { cause: error });
         });

@@ -116,6 +116,17 @@ test('a whole file whose mark failed to be synced is not written again: it may b
   assert.equal(String(storage.bytesOf(`${FOLDER}/${filesOf(storage)[0]}`)), 'a\n');
 });
 
+test('a mark that was torn is none: the one before it counts', async () => {
+  const storage = new FaultyStorage();
+  const { publish } = await claimed(storage, 1);
+  await publish(epoch(1, 1), ['a']);
+  await publish(epoch(1, 2), ['b']);
+  for (const name of filesOf(storage)) storage.remove(`${FOLDER}/${name}`);
+  const marks = storage.open(`${FOLDER}/.driven@driven/1`, false);
+  marks.write(Buffer.from('1 3'), 0);
+  assert.deepEqual((await claimed(storage, 2)).last, epoch(1, 1));
+});
+
 test('where the marks were removed the files still say what was published, and keep a start that counts anew out', async () => {
   const storage = new FaultyStorage();
   await (await claimed(storage, 3)).publish(epoch(3, 1), ['a']);
