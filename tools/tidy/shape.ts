@@ -117,7 +117,7 @@ export function exportForms(project: Project): Problem[] {
 }
 
 function mayExportDefault(path: string): boolean {
-  return /^examples\/|\/fixtures\/|\/templates?\/|\.test\.ts$/.test(path);
+  return /^examples\/|^test\/kill\/jobs\/|\/fixtures\/|\/templates?\/|\.test\.ts$/.test(path);
 }
 
 function modifiersOf(statement: ts.Statement): readonly ts.SyntaxKind[] {

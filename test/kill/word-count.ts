@@ -1,0 +1,69 @@
+/** The word count: each word counted up by ones, each sender's lines in their order. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { Counted, Line } from './jobs/word-count.ts';
+import { counts, lines } from './jobs/word-count.ts';
+import type { Expected, Scenario } from './scenario.ts';
+import { scrambled } from './scenario.ts';
+
+const SENDERS = 7;
+const WORDS = 700;
+const WORDS_PER_LINE = 6;
+
+function lineOf(n: number): Line {
+  const word = (w: number) => `word-${scrambled(n * WORDS_PER_LINE + w) % WORDS}`;
+  const text = Array.from({ length: WORDS_PER_LINE }, (_, w) => word(w)).join(' ');
+  return { n, sender: `sender-${n % SENDERS}`, text };
+}
+
+function model(count: number): Expected {
+  /** By word and sender, the numbers of the lines. */
+  const expected = new Map<string, number[]>();
+  const totals = new Map<string, number>();
+  for (let n = 0; n < count; n++) {
+    const { sender, text } = lineOf(n);
+    for (const word of text.split(' ')) {
+      const key = `${word} of ${sender}`;
+      const found = expected.get(key);
+      if (found) found.push(n);
+      else expected.set(key, [n]);
+      totals.set(word, (totals.get(word) ?? 0) + 1);
+    }
+  }
+  return {
+    size: count * WORDS_PER_LINE,
+    isComplete: (outputs) => outputs.topic(counts.name).length >= count * WORDS_PER_LINE,
+    check(outputs) {
+      const all = outputs.topic(counts.name) as readonly Counted[];
+      const found = Map.groupBy(all, ({ word, sender }) => `${word} of ${sender}`);
+      const seen = new Map<string, number>();
+      for (const { word, count: told, n } of all) {
+        const before = seen.get(word) ?? 0;
+        assert.equal(told, before + 1, `'${word}' is counted ${told} in line ${n}, after ${before}`);
+        seen.set(word, told);
+      }
+      for (const [key, numbers] of expected)
+        assert.deepEqual(
+          found.get(key)?.map(({ n }) => n),
+          numbers,
+          `the lines of ${key}`,
+        );
+      assert.deepEqual(seen, totals);
+    },
+  };
+}
+
+export const wordCount: Scenario = {
+  name: 'word count',
+  module: join(import.meta.dirname, 'jobs', 'word-count.ts'),
+  input: {
+    topic: lines.name,
+    partitions: lines.partitions ?? 1,
+    key: (line) => (JSON.parse(line) as Line).sender,
+  },
+  topics: [counts.name],
+  config: () => ({}),
+  line: (n) => JSON.stringify(lineOf(n)),
+  closing: () => [],
+  expect: async (count) => model(count),
+};
