@@ -65,6 +65,8 @@ export interface SavedCheckpoint {
   state(component: string): readonly SavedPart[];
   /** Of its epoch, in the order in which they were given. */
   outputs(sink: string): readonly Uint8Array[];
+  /** Nothing of it is read any more. Until then its files stay, whatever is completed and merged meanwhile. */
+  release(): void;
 }
 
 /**

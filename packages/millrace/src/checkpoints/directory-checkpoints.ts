@@ -61,6 +61,8 @@ class DirectoryCheckpoints implements CheckpointStore {
   #published: Epoch | undefined;
   #writing: DirectoryWriter | undefined;
   #last = 0;
+  /** Files of what is being read, until it is released. */
+  readonly #inUse = new Set<readonly CheckpointFile[]>();
   /** Files that could not be removed. */
   readonly #stuck = new Set<string>();
 
@@ -170,7 +172,10 @@ class DirectoryCheckpoints implements CheckpointStore {
     for (const parts of state.values()) for (const part of parts) await part.file.verify(part.entry, this.#pause);
     for (const output of file.manifest.outputs) await file.verify(output, this.#pause);
     const later = 'it was whole when it was read before: start again to be told what an older one would mean';
-    return savedCheckpoint(file, state, (damage) => refusal(epoch, damage, later));
+    const files = [file, ...[...state.values()].flat().map((part) => part.file)];
+    this.#inUse.add(files);
+    const release = () => void this.#inUse.delete(files);
+    return savedCheckpoint(file, state, (damage) => refusal(epoch, damage, later), release);
   }
 
   async #complete(writer: DirectoryWriter, epoch: Epoch, facts: CheckpointFacts): Promise<CheckpointInfo> {
@@ -260,6 +265,7 @@ class DirectoryCheckpoints implements CheckpointStore {
       const kept = this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]);
       const needed = new Set([...kept, ...this.#merging.files]);
       for (const parts of this.#chains.all().values()) for (const { file } of parts) needed.add(file.name);
+      for (const files of this.#inUse) for (const { name } of files) needed.add(name);
       for (const { name, epoch, isFinished } of this.#folder.list()) {
         const isAtWork = epoch.incarnation > own || (epoch.incarnation === own && !isFinished);
         if (!isAtWork && !needed.has(name)) this.#remove(name);

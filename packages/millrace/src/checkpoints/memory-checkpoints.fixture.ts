@@ -78,6 +78,7 @@ export class MemoryCheckpoints {
       components: [...parts.keys()],
       state: (component) => parts.get(component) ?? [],
       outputs: (sink) => outputs.get(sink) ?? [],
+      release: () => {},
     };
   }
 

@@ -17,11 +17,12 @@ export function infoOf(file: CheckpointFile): CheckpointInfo {
   };
 }
 
-/** `refusal` is what is thrown for damage that is found while it is read. */
+/** `refusal` is what is thrown for damage that is found while it is read; `release` is told when it is read no more. */
 export function savedCheckpoint(
   file: CheckpointFile,
   state: State,
   refusal: (damage: Damage) => Error,
+  release: () => void,
 ): SavedCheckpoint {
   const refused = (error: unknown) => (error instanceof Damage ? refusal(error) : error);
   const partOf = (part: StoredPart) => ({
@@ -47,5 +48,6 @@ export function savedCheckpoint(
         throw refused(error);
       }
     },
+    release,
   };
 }

@@ -52,7 +52,7 @@ export async function openSavepoint(place: SavepointPlace): Promise<SavedCheckpo
     });
     for (const section of [...file.manifest.parts, ...file.manifest.outputs])
       await file.verify(section, pauseOf(place));
-    return savedCheckpoint(file, state, refusal);
+    return savedCheckpoint(file, state, refusal, () => {});
   } catch (error) {
     throw error instanceof Damage ? refusal(error) : error;
   }

@@ -63,6 +63,7 @@ function saved(
       return [{ shapes: shapesOf(id, state, timers), what: 'all', keys: () => [] }];
     },
     outputs: () => [],
+    release: () => {},
   };
 }
 

@@ -75,6 +75,7 @@ export class Retrying<P extends NamedPort> {
   /** The first input of its line threw. Retried after its backoff, or given up by the policy. */
   failed(input: Waiting<P>, thrown: unknown): void {
     const { worker, component } = this.#station;
+    if (worker.dead) return;
     input.attempt++;
     input.anchor?.touch();
     this.#metrics.errors++;

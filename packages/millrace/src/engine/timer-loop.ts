@@ -88,6 +88,7 @@ export class TimerLoop {
 
   #failed({ name, time, key }: Fired, thrown: unknown, upTo: number, again: () => void): boolean {
     const { worker, metrics, component } = this.#station;
+    if (worker.dead) return false;
     metrics.errors++;
     const what = `timer '${name}' of ${formatTime(time)}, key ${shown(key)}`;
     const error = this.#station.userError(this.#index, thrown, what);

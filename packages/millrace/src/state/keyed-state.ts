@@ -7,9 +7,10 @@ import type { Timer, TimerDomain } from '../topology/timer-spec.ts';
 import { accepting } from './accept.ts';
 import type { Cells } from './cells.ts';
 import type { Entry } from './entry.ts';
-import type { FiredTimer, KeyContent, KeyedStore, KeyedStoreOptions, SavedKey } from './keyed-store.ts';
+import type { FiredTimer, KeyContent, KeyedStore, KeyedStoreOptions, SavedGroups, SavedKey } from './keyed-store.ts';
 import { ListCells } from './list-cells.ts';
 import { MapCells } from './map-cells.ts';
+import type { Takeover } from './migration.ts';
 import { takeover } from './migration.ts';
 import { Restore } from './restore.ts';
 import type { Declared } from './saved-key.ts';
@@ -20,6 +21,7 @@ import { Snapshot } from './snapshot.ts';
 import { Step } from './step.ts';
 import { TimerHandle } from './timer-handle.ts';
 import { TimerQueue } from './timer-queue.ts';
+import { Unloaded } from './unloaded.ts';
 import { ValueCells } from './value-cells.ts';
 
 export class KeyedState implements KeyedStore {
@@ -122,8 +124,7 @@ export class KeyedState implements KeyedStore {
   }
 
   read(key: Key): KeyContent | undefined {
-    const id = canonicalKey(key);
-    const entry = id === undefined ? undefined : this.#step.entries.get(id);
+    const entry = this.#find(key);
     if (entry === undefined) return undefined;
     this.#step.expiry.refresh();
     const { cells, timers } = contentOf(entry, this.#declared);
@@ -140,25 +141,59 @@ export class KeyedState implements KeyedStore {
   }
 
   has(key: Key): boolean {
+    return this.#find(key) !== undefined;
+  }
+
+  #find(key: Key): Entry | undefined {
     const id = canonicalKey(key);
-    return id !== undefined && this.#step.entries.has(id);
+    return id === undefined ? undefined : this.#step.find(id);
   }
 
   *keys(): IterableIterator<Key> {
+    while (this.load());
     for (const { key } of this.#step.entries.values()) yield key;
   }
 
   snapshot(what: 'all' | 'changes'): Snapshot {
     const { changes, entries, expiry } = this.#step;
     if (changes.watcher !== undefined) throw new Error('the last snapshot was neither finished nor abandoned');
+    if (what === 'all') while (this.load());
     expiry.refresh();
     while (expiry.isUndated(1)) this.#sweepNext(1);
     return new Snapshot(what, { shapes: this.#shapes, changes, declared: this.#declared, expiry }, entries);
   }
 
   restore(shapes: Shapes, saved: Iterable<SavedKey>, drop: readonly string[] = []): void {
-    const { component } = this.#declared;
-    const plan = takeover(component, shapes, { shapes: this.#shapes, specs: this.#specs }, drop);
+    this.#take(saved, this.#takeover(shapes, drop));
+  }
+
+  restoreLater(shapes: Shapes, { from, to, keysOf }: SavedGroups, drop: readonly string[] = []): void {
+    const plan = this.#takeover(shapes, drop);
+    const migrates = plan.states.some((taken) => taken?.migrate !== undefined);
+    const isTimed = this.#timers.size > 0 || this.#cells.some(({ lifetime }) => lifetime !== undefined);
+    if (migrates || isTimed) {
+      // In one go: timers of the same time are told in the order in which they were set, whatever their groups.
+      const all = function* () {
+        for (let group = from; group < to; group++) yield* keysOf(group);
+      };
+      return this.#take(all(), plan);
+    }
+    this.#step.changes.dirty ??= new Map();
+    this.#step.unloaded = new Unloaded(from, to, (group) => this.#take(keysOf(group), plan));
+  }
+
+  load(): boolean {
+    const { unloaded } = this.#step;
+    unloaded?.next();
+    if (unloaded?.isEmpty) this.#step.unloaded = undefined;
+    return this.#step.unloaded !== undefined;
+  }
+
+  #takeover(shapes: Shapes, drop: readonly string[]): Takeover {
+    return takeover(this.#declared.component, shapes, { shapes: this.#shapes, specs: this.#specs }, drop);
+  }
+
+  #take(saved: Iterable<SavedKey>, plan: Takeover): void {
     this.#step.expiry.refresh();
     const restore = new Restore(this.#step, this.#cells, this.#timers);
     restore.take(saved, plan);

@@ -31,7 +31,7 @@ export interface KeyedStore {
   readonly timers: { readonly [name: string]: Timer };
   /** Event time, for what lives by it. The engine sets it before each step; it never goes back. */
   watermark: number;
-  /** Keys that have state or timers. What has expired counts until it is swept. */
+  /** Keys that have state or timers, as far as they are loaded. What has expired counts until it is swept. */
   readonly size: number;
   /** Begins a step for this key; undefined where there is none. */
   enter(key: Key | undefined): void;
@@ -67,6 +67,20 @@ export interface KeyedStore {
    * states and timers whose data is not wanted any more.
    */
   restore(shapes: Shapes, saved: Iterable<SavedKey>, drop?: readonly string[]): void;
+  /**
+   * As `restore`, of whole key groups, of an empty store, and not all at once where nothing is lost by it: without timers, times
+   * to live, and migrations. Then `keysOf` is asked for a group when a step needs one of its keys, or `load` comes to it.
+   */
+  restoreLater(shapes: Shapes, groups: SavedGroups, drop?: readonly string[]): void;
+  /** Restores one more group of those that wait; false: there is none. Between steps. */
+  load(): boolean;
+}
+
+/** The saved keys of the key groups from `from` up to but without `to`. */
+export interface SavedGroups {
+  readonly from: number;
+  readonly to: number;
+  keysOf(group: number): Iterable<SavedKey>;
 }
 
 /** A timer that is due. Good until its step ends. */

@@ -8,6 +8,7 @@ import { canonicalKey, notAKey } from '../topology/key.ts';
 import { Changes } from './changes.ts';
 import { Entry } from './entry.ts';
 import { Expiry } from './expiry.ts';
+import type { Unloaded } from './unloaded.ts';
 
 /** How to take back one change. */
 export interface Undoer {
@@ -33,6 +34,8 @@ export class Step {
   readonly entries = new Map<CanonicalKey, Entry>();
   readonly changes = new Changes();
   readonly expiry: Expiry;
+  /** What was saved and is not in `entries` yet; undefined: nothing. */
+  unloaded: Unloaded | undefined = undefined;
   /** The cells of a new entry beside its first. */
   readonly #blank: readonly undefined[] | undefined;
   #key: Key | undefined;
@@ -114,6 +117,16 @@ export class Step {
     this.expiry.forget(entry);
   }
 
+  find(id: CanonicalKey): Entry | undefined {
+    if (this.unloaded !== undefined) this.#load(this.unloaded, id);
+    return this.entries.get(id);
+  }
+
+  #load(unloaded: Unloaded, id: CanonicalKey): void {
+    unloaded.need(id);
+    if (unloaded.isEmpty) this.unloaded = undefined;
+  }
+
   /** A new entry for a key that has none. */
   add(id: CanonicalKey, key: Key): Entry {
     const entry = new Entry(id, key, this.#blank?.slice());
@@ -124,7 +137,7 @@ export class Step {
   #look(what: string): Entry | undefined {
     const key = this.#key;
     if (key === undefined) throw new MillraceError('MR_NO_KEY_HERE', [this.component, what]);
-    this.#entry = this.entries.get(this.#id(key));
+    this.#entry = this.find(this.#id(key));
     this.#looked = true;
     return this.#entry;
   }

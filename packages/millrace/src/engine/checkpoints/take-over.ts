@@ -7,7 +7,6 @@
 import type { CheckpointInfo, SavedCheckpoint, SavedPart } from '../../checkpoints/checkpoint-store.ts';
 import { acceptTakeover, planTakeover } from '../../checkpoints/takeover.ts';
 import { structured } from '../../codec/structured.ts';
-import { formatDuration, formatTime } from '../../duration.ts';
 import type { ErrorDetails } from '../../errors.ts';
 import { MillraceError } from '../../errors.ts';
 import type { SavedKey } from '../../state/keyed-store.ts';
@@ -19,6 +18,7 @@ import type { CheckpointOptions } from '../engine-options.ts';
 import { LogSpoutTask } from '../log-spout-task.ts';
 import type { Station } from '../station.ts';
 import type { Worker } from '../worker.ts';
+import { loadRest } from './loading.ts';
 import { OutboxTask } from './outbox-task.ts';
 import type { Outgoing } from './publisher.ts';
 
@@ -52,9 +52,12 @@ export async function takeOver(
   worker: Worker,
   { store, start }: CheckpointOptions,
 ): Promise<TakenOver> {
+  const began = worker.runtime.clock.monotonic();
   let incarnation = await store.claim();
+  // Damage stops a start that chooses by itself, and not one that was told what to go on from.
+  const damaged = start.from === undefined ? undefined : 'left out';
   // Where nothing is kept, sinks may have been claimed in an earlier life: it is over.
-  const isNew = (await store.completed()).length === 0;
+  const isNew = (await store.completed(damaged)).length === 0;
   const sinks = await claimSinks(stations, async (writer) => {
     for (;;) {
       try {
@@ -65,28 +68,30 @@ export async function takeOver(
       }
     }
   });
-  const kept = await store.completed();
+  const kept = await store.completed(damaged);
   const newest = kept[0];
   if (start.from === undefined) checkNothingLost(newest, sinks, worker);
   const saved = start.from ?? (newest && (await store.read(newest.epoch)));
   const line = lineage(kept, saved);
   const isSame = saved !== undefined && start.from === undefined && !saved.info.facts.finished;
-  const asItIs =
-    saved === undefined || saved.info.facts.finished ? undefined : restore(built, stations, worker, saved, start);
-  store.resume(isSame && asItIs === true ? saved.info.epoch : undefined);
+  const goesOn = saved !== undefined && !saved.info.facts.finished;
+  const asItIs = goesOn && restore(built, stations, saved, start);
+  if (goesOn) loadRest(worker, stations, saved, began);
+  else saved?.release();
+  store.resume(isSame && asItIs ? saved.info.epoch : undefined);
   return {
     incarnation,
-    restored: saved === undefined || saved.info.facts.finished ? undefined : saved.info.epoch,
+    restored: goesOn ? saved.info.epoch : undefined,
     parent: line.at(-1)?.epoch,
     number: Math.max(newest?.epoch.number ?? 0, saved?.info.epoch.number ?? 0) + 1,
     sinks,
     unpublished: await unpublished(line, sinks, (epoch) => store.read(epoch)),
-    savesWhole: !(isSame && asItIs === true),
+    savesWhole: !(isSame && asItIs),
   };
 }
 
 function newestOf({ details }: MillraceError): number {
-  const [, , , newest] = (details as ErrorDetails<'MR_SINK_CLAIMED'>);
+  const [, , , newest] = details as ErrorDetails<'MR_SINK_CLAIMED'>;
   return newest;
 }
 
@@ -127,27 +132,19 @@ function checkNothingLost(newest: CheckpointInfo | undefined, sinks: readonly Cl
 function restore(
   built: Built,
   stations: readonly Station[],
-  worker: Worker,
   saved: SavedCheckpoint,
   start: CheckpointOptions['start'],
 ): boolean {
-  const { clock } = worker.runtime;
-  const began = clock.monotonic();
-  const { epoch, facts } = saved.info;
+  const { facts } = saved.info;
   const plan = acceptTakeover(planTakeover(built, saved, start));
-  let keys = 0;
   let same = true;
   for (const { component, kind, fate, from, drop, parts } of plan.components) {
     if (fate !== 'taken' || from !== component || parts.some((part) => part.fate !== 'taken')) same = false;
     const station = stations.find(({ id }) => id === component);
     if (station === undefined || from === undefined) continue;
     if (kind === 'spout') restoreSpout(station, facts.sources[from] ?? {});
-    if (kind === 'bolt') keys += restoreBolt(station, saved.state(from), drop, facts.watermarks[from]);
+    if (kind === 'bolt') restoreBolt(station, saved.state(from), drop, facts.watermarks[from]);
   }
-  worker.options.log(
-    undefined,
-    `restored checkpoint ${epochText(epoch)} of ${formatTime(facts.at)}: ${keys} keys in ${formatDuration(clock.monotonic() - began)}`,
-  );
   return same;
 }
 
@@ -156,28 +153,39 @@ function restoreSpout({ spouts }: Station, splits: CheckpointInfo['facts']['sour
   for (const spout of spouts) if (spout instanceof LogSpoutTask) spout.restore(positions);
 }
 
-/** How many keys. */
 function restoreBolt(
-  { tasks }: Station,
+  { tasks, worker }: Station,
   parts: readonly SavedPart[],
   drop: readonly string[],
   watermark: number | undefined,
-): number {
-  let keys = 0;
+): void {
   for (const [index, task] of tasks.entries()) {
     const state = task.timeReport()?.state;
     if (state === undefined) continue;
     const from = Math.ceil((index * KEY_GROUPS) / tasks.length);
     const to = Math.ceil(((index + 1) * KEY_GROUPS) / tasks.length);
-    for (const alike of runsOfEqualShapes(parts)) state.restore(alike[0]!.shapes, keysOf(alike, from, to), drop);
+    const runs = runsOfEqualShapes(parts);
+    const first = runs[0];
+    if (runs.length === 1 && first !== undefined) {
+      const groupOf = (group: number) => orFail(worker, keysOf(first, group, group + 1));
+      state.restoreLater(first[0]!.shapes, { from, to, keysOf: groupOf }, drop);
+    } else for (const alike of runs) state.restore(alike[0]!.shapes, keysOf(alike, from, to), drop);
     if (watermark !== undefined) task.resume?.(watermark);
-    keys += state.size;
   }
-  return keys;
 }
 
 function* keysOf(parts: readonly SavedPart[], from: number, to: number): Generator<SavedKey> {
   for (const part of parts) yield* part.keys(from, to);
+}
+
+/** What cannot be read any more ends the topology, in whichever step that was noticed: no record is to blame. */
+function* orFail(worker: Worker, keys: Iterable<SavedKey>): Generator<SavedKey> {
+  try {
+    yield* keys;
+  } catch (thrown) {
+    worker.fail(thrown as MillraceError);
+    throw thrown;
+  }
 }
 
 /** Those that follow each other and have the same shapes are restored in one go. */
@@ -232,6 +240,7 @@ async function unpublished(
         bytes: chunks.reduce((sum, { byteLength }) => sum + byteLength, 0),
       });
     }
+    saved.release();
     found.push({ epoch, outputs });
   }
   return found;
