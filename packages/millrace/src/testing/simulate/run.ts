@@ -15,7 +15,7 @@ import type { Came, Outcome, Output, Written } from './outcome.ts';
 import type { Process } from './process.ts';
 import { PlayedSource } from './sources.ts';
 import { staged } from './stage.ts';
-import { notAtRest, Supervisor } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
 import { Table } from './tables.ts';
 
 /** What the inputs of another run were in the end: this one gets the same. */
@@ -91,7 +91,7 @@ export class Run {
       await time.until(this.#supervisor.done, last + limit);
     } catch (thrown) {
       if ((thrown as { code?: unknown }).code !== 'MR_STUCK') throw thrown;
-      throw notAtRest(limit, this.#supervisor.describe());
+      throw new Error(`it does not come to rest within ${limit} ms: ${this.#supervisor.describe()}`);
     }
     return await this.#collect();
   }

@@ -3,7 +3,7 @@
  * starts it again, and in the end, when nothing goes wrong any more, waits for it to come to rest and stops it.
  */
 import type { Log } from '@millrace/broker';
-import { MillraceError, messageOf } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import type { Fault } from './faults.ts';
 import { faultText } from './faults.ts';
 import type { Instance } from './instance.ts';
@@ -38,6 +38,8 @@ export interface SupervisorOptions {
 }
 
 const POLL = 50;
+/** How long (ms) a fault waits for its steps; then it strikes at the next one. */
+const PATIENCE = 1000;
 /** How long a topology that could not be started, or has failed, is left alone (ms). */
 const BACKOFF = 500;
 /** Failures in a row, when nothing goes wrong any more, after which it will not come to rest. */
@@ -96,8 +98,17 @@ export class Supervisor {
     this.#machine.time.timers.after(fault.at, () => {
       this.#coming--;
       if (this.#over || this.#stopping) return;
-      if ('steps' in fault) this.#armed.push({ fault, left: fault.steps });
+      if ('steps' in fault) this.#arm(fault);
       else this.#befall(fault);
+    });
+  }
+
+  #arm(fault: Strike): void {
+    const armed = { fault, left: fault.steps };
+    this.#armed.push(armed);
+    // Who takes no steps is struck all the same.
+    this.#machine.time.timers.after(PATIENCE, () => {
+      armed.left = 0;
     });
   }
 
@@ -298,6 +309,8 @@ export class Supervisor {
       zombie.process.kill();
     }
     if (this.#stopping) return;
+    // A process at rest is struck between two of its steps as well.
+    if (this.#armed.length > 0) this.#instance?.process.enter(() => {});
     this.#restSince = this.#isAtRest() ? (this.#restSince ?? now) : undefined;
     if (this.#restSince !== undefined && now - this.#restSince >= this.#options.quiet) this.#stop(this.#instance!);
   }
@@ -362,9 +375,4 @@ export class Supervisor {
     if (this.#lastFailure !== undefined) lines.push(`the last failure was: ${messageOf(this.#lastFailure)}`);
     return lines.join('; ');
   }
-}
-
-/** For the errors that a simulation ends with. */
-export function notAtRest(limit: number, description: string): MillraceError {
-  return new MillraceError('MR_SIMULATION', [`it does not come to rest within ${limit} ms: ${description}`]);
 }

@@ -1,16 +1,10 @@
-/** Word count, from a topic into a topic, by keys and in several tasks. */
-
-import { string } from '../../../codec/string.ts';
-import { json } from '../../../topic/json.ts';
-import { topic } from '../../../topic/topic.ts';
-import { topicSink } from '../../../topic/topic-sink.ts';
-import { topicSpout } from '../../../topic/topic-spout.ts';
-import { bolt, flatMap } from '../../../topology/bolt.ts';
-import { type } from '../../../topology/schema.ts';
-import { value } from '../../../topology/state-spec.ts';
-import { topology } from '../../../topology/topology.ts';
-import type { Given, SimulateOptions } from '../options.ts';
+/** Word count: from a topic into a topic, by keys, in several tasks. */
+import { bolt, flatMap, topology, type, value } from '../../../index.ts';
+import { json, string, topic, topicSink, topicSpout } from '../../../topic.ts';
+import type { Given } from '../options.ts';
 import { feed } from '../options.ts';
+import type { Scenario } from './scenario.ts';
+import { oneOf } from './scenario.ts';
 
 interface WordCount {
   readonly word: string;
@@ -20,7 +14,18 @@ interface WordCount {
 const sentences = topic('sentences', { value: string, partitions: 3 });
 const counts = topic('counts', { value: json(type<WordCount>()), key: ({ word }) => word, partitions: 2 });
 
-export const wordCount = topology('word-count', (t) => {
+const counting = bolt({
+  emits: type<WordCount>(),
+  state: { count: value(0) },
+  prepare: ({ emit, state }) => ({
+    execute(word: string) {
+      state.count.set(state.count.get() + 1);
+      emit({ word, count: state.count.get() });
+    },
+  }),
+});
+
+const definition = topology('word-count', (t) => {
   const read = t.spout('sentences', topicSpout(sentences, { group: 'word-count' }), { parallelism: 2 });
   const words = t.bolt(
     'words',
@@ -30,41 +35,50 @@ export const wordCount = topology('word-count', (t) => {
   const counted = t.bolt(
     'count',
     words.keyBy((word) => word),
-    bolt({
-      emits: type<WordCount>(),
-      state: { count: value(0) },
-      prepare: ({ emit, state }) => ({
-        execute(word: string) {
-          state.count.set(state.count.get() + 1);
-          emit({ word, count: state.count.get() });
-        },
-      }),
-    }),
+    counting,
     { parallelism: 2 },
   );
   t.sink('counts', counted.fields('word'), topicSink(counts));
 });
 
-export function wordCountOptions(random: () => number): SimulateOptions {
-  const word = () => 'abcdefgh'[Math.floor(random() * 8)]!;
-  const records: Given<string>[] = Array.from({ length: 120 }, (_, i) => [
-    Array.from({ length: 1 + Math.floor(random() * 4) }, word).join(' '),
-    i * 40,
-  ]);
-  return {
-    inputs: [feed(sentences, records)],
-    outputs: [counts],
-    state: ['count'],
-    parallelism: { count: [1, 2, 3], words: [1, 2], sentences: [1, 2, 3], counts: [1, 2] },
-    expect: (inputs) => {
-      const seen = new Map<string, number>();
-      const expected = inputs['sentences']!.flatMap(({ value }) =>
-        (value as string).split(' ').map((each) => {
-          seen.set(each, (seen.get(each) ?? 0) + 1);
-          return { word: each, count: seen.get(each)! };
-        }),
-      );
-      return { counts: expected };
-    },
-  };
-}
+const wordsOf = (value: unknown) => (value as string).split(' ');
+
+export const wordCount: Scenario = {
+  topology: definition,
+  options(random) {
+    const words = 'abcdefgh'.split('');
+    const sentence = () => Array.from({ length: 1 + Math.floor(random() * 4) }, () => oneOf(random, words)).join(' ');
+    const records = Array.from({ length: 100 }, (_, i): Given<string> => [sentence(), i * 30]);
+    return {
+      inputs: [feed(sentences, records)],
+      outputs: [counts],
+      parallelism: { count: [1, 2, 3], words: [1, 2], sentences: [1, 2, 3], counts: [1, 2] },
+      faults: [
+        'crash',
+        'powerCut',
+        'zombie',
+        'stall',
+        'restart',
+        'slowDisk',
+        'fullDisk',
+        'failedSync',
+        'clock',
+        'lostAck',
+        'throws',
+        'doubled',
+        'poison',
+        'late',
+      ],
+      expect(inputs) {
+        const seen = new Map<string, number>();
+        const expected = inputs.sentences!.flatMap(({ value }) =>
+          wordsOf(value).map((word) => {
+            seen.set(word, (seen.get(word) ?? 0) + 1);
+            return { word, count: seen.get(word)! };
+          }),
+        );
+        return { counts: expected };
+      },
+    };
+  },
+};

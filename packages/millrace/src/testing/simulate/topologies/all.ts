@@ -1,0 +1,19 @@
+/** The topologies, by name. */
+import { copy } from './copy.ts';
+import { deadlines } from './deadlines.ts';
+import { featuresOfPayments } from './features.ts';
+import { join } from './join.ts';
+import { modes } from './modes.ts';
+import { queue } from './queue.ts';
+import type { Scenario } from './scenario.ts';
+import { wordCount } from './word-count.ts';
+
+export const scenarios: { readonly [name: string]: Scenario } = {
+  'word-count': wordCount,
+  features: featuresOfPayments,
+  join,
+  deadlines,
+  copy,
+  modes,
+  queue,
+};

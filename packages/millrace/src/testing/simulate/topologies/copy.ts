@@ -1,0 +1,34 @@
+/** A copy without state: positions and outputs alone move together. */
+import { topology, type } from '../../../index.ts';
+import { json, topic, topicSink, topicSpout } from '../../../topic.ts';
+import type { Given } from '../options.ts';
+import { feed } from '../options.ts';
+import type { Scenario } from './scenario.ts';
+
+interface Line {
+  readonly key: string;
+  readonly number: number;
+}
+
+const source = topic('source', { value: json(type<Line>()), key: ({ key }) => key, partitions: 2 });
+const target = topic('target', { value: json(type<Line>()), key: ({ key }) => key, partitions: 3 });
+
+export const copy: Scenario = {
+  topology: topology('copy', (t) => {
+    const lines = t.spout('lines', topicSpout(source, { group: 'copy' }));
+    const even = t.bolt('even', lines.fields('key'), (line) => (line.number % 2 === 0 ? line : undefined));
+    t.sink('target', even.fields('key'), topicSink(target));
+  }),
+  options(random) {
+    const records = Array.from({ length: 100 }, (_, i): Given<Line> => {
+      return [{ key: `k${Math.floor(random() * 5)}`, number: i }, i * 20 + Math.floor(random() * 15)];
+    });
+    return {
+      inputs: [feed(source, records)],
+      outputs: [target],
+      expect: ({ source }) => ({
+        target: source!.map(({ value }) => value as Line).filter(({ number }) => number % 2 === 0),
+      }),
+    };
+  },
+};
