@@ -375,3 +375,19 @@ test('a checkpoint that was given up leaves nothing, and the next one has a larg
   const { epoch } = await write(store, 2, { what: 'all', state: { a: all('x') } });
   assert.deepEqual(stateOf(await store.read(epoch), 'a'), all('x'));
 });
+
+test('what is being read stays until it is released, whatever is completed meanwhile', async () => {
+  const storage = disk();
+  const first = await started(storage, { retain: 1 });
+  const before = new Map<Key, string>([['a', '1']]);
+  await write(first.store, 1, { what: 'all', state: { count: before } });
+  const { store, saved } = await started(storage, { retain: 1 });
+  const read = () => [...saved!.state('count')[0]!.keys(0, 256)].map(({ key }) => key);
+  let parent = saved!.info.epoch;
+  for (let number = 2; number < 6; number++)
+    parent = (await write(store, number, { what: 'all', state: { count: before }, parent })).epoch;
+  assert.deepEqual(read(), ['a']);
+  saved!.release();
+  await write(store, 6, { what: 'all', state: { count: before }, parent });
+  assert.throws(read, { code: 'MR_CHECKPOINT_CORRUPT' });
+});

@@ -169,12 +169,17 @@ class DirectoryCheckpoints implements CheckpointStore {
   async #read(epoch: Epoch): Promise<SavedCheckpoint> {
     const file = this.#folder.open(checkpointName(epoch));
     const state = this.#folder.stateOf(file);
-    for (const parts of state.values()) for (const part of parts) await part.file.verify(part.entry, this.#pause);
-    for (const output of file.manifest.outputs) await file.verify(output, this.#pause);
-    const later = 'it was whole when it was read before: start again to be told what an older one would mean';
     const files = [file, ...[...state.values()].flat().map((part) => part.file)];
-    this.#inUse.add(files);
     const release = () => void this.#inUse.delete(files);
+    this.#inUse.add(files);
+    try {
+      for (const parts of state.values()) for (const part of parts) await part.file.verify(part.entry, this.#pause);
+      for (const output of file.manifest.outputs) await file.verify(output, this.#pause);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    const later = 'it was whole when it was read before: start again to be told what an older one would mean';
     return savedCheckpoint(file, state, (damage) => refusal(epoch, damage, later), release);
   }
 
@@ -310,10 +315,11 @@ class DirectoryCheckpoints implements CheckpointStore {
     const completed = this.#completed();
     for (const older of completed.filter((one) => compareEpochs(one, epoch) < 0)) {
       try {
-        const { facts } = (await this.#read(older)).info;
+        const { info, release } = await this.#read(older);
+        release();
         const newer = completed.filter((one) => compareEpochs(one, older) > 0).map(epochText);
         const epochs = new Set([...newer, epochText(epoch)]).size;
-        const way = `--from ${epochText(older)} goes on from the newest older one that can be read, of ${new Date(facts.at).toISOString()}`;
+        const way = `--from ${epochText(older)} goes on from the newest older one that can be read, of ${new Date(info.facts.at).toISOString()}`;
         const price = epochs === 1 ? 'the outputs of one epoch' : `the outputs of ${epochs} epochs`;
         return refusal(epoch, damage, `${way}, and sinks get ${price} a second time`);
       } catch (error) {

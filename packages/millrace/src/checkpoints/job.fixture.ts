@@ -152,6 +152,7 @@ export class Job {
     for (const [name, values] of entry.state)
       assert.deepEqual(stateOf(saved, name), values, `${name} of ${epochText(epoch)}`);
     assert.deepEqual(outputsOf(saved, 'sink'), entry.outputs);
+    saved.release();
   }
 
   /** What leads to the newest one, and is not published everywhere, is there. */

@@ -165,6 +165,30 @@ export class ByteReader {
     }
   }
 
+  /** Past a key that is not wanted. */
+  skipKey(): void {
+    switch (this.byte()) {
+      case INTEGER:
+        this.varint();
+        return;
+      case DOUBLE:
+        this.at += 8;
+        return;
+      case FALSE:
+      case TRUE:
+        return;
+      case TUPLE:
+        for (let left = this.varint(); left > 0; left--) this.skipKey();
+        return;
+      default:
+        this.skip(this.varint());
+    }
+  }
+
+  skip(bytes: number): void {
+    this.at += bytes;
+  }
+
   #text(encoding: BufferEncoding): string {
     const length = this.varint();
     const from = this.at;

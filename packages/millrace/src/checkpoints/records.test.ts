@@ -15,6 +15,9 @@ function backAndForth(key: Key): Key {
   const reader = new ByteReader(bytes, 1);
   const back = reader.key();
   assert.equal(reader.at, end);
+  reader.at = 1;
+  reader.skipKey();
+  assert.equal(reader.at, end);
   return back;
 }
 

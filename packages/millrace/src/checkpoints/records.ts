@@ -81,11 +81,15 @@ export function* keysIn(block: Buffer, from: number, to: number): Generator<Save
   while (reader.at < block.length) {
     const group = reader.byte();
     if (group >= to) return;
+    if (group < from) {
+      reader.skipKey();
+      reader.skip(Math.max(0, reader.varint() - 1));
+      continue;
+    }
     const key = reader.key();
     const length = reader.varint();
     const at = reader.at;
-    if (length > 0) reader.at += length - 1;
-    if (group < from) continue;
+    reader.skip(Math.max(0, length - 1));
     yield { group, key, data: length === 0 ? undefined : block.subarray(at, reader.at) };
   }
 }
@@ -96,7 +100,7 @@ export function entriesIn(block: Buffer): Uint8Array[] {
   while (reader.at < block.length) {
     const length = reader.varint();
     entries.push(block.subarray(reader.at, reader.at + length));
-    reader.at += length;
+    reader.skip(length);
   }
   return entries;
 }
