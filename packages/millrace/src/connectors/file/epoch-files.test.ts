@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileStorage } from '@millrace/broker';
 import { FaultyStorage } from '@millrace/broker/testing';
+import type { Storage } from '../../runtime/storage.ts';
 import { driveEpochs } from '../drive.ts';
 import { epochWriterSuite } from '../epoch-writer-suite.fixture.ts';
 import { filesSink } from './files-sink.ts';
@@ -114,6 +115,64 @@ test('a whole file whose mark failed to be synced is not written again: it may b
   storage.failWrite = (path) => path.includes('-0000000001');
   await publish(epoch(1, 1), ['a']);
   assert.equal(String(storage.bytesOf(`${FOLDER}/${filesOf(storage)[0]}`)), 'a\n');
+});
+
+/** A disk on which epoch 1.1 is marked and still hidden: its writer died before the rename. */
+async function markedAndHidden(): Promise<FaultyStorage> {
+  const storage = new FaultyStorage();
+  const writer = await driveEpochs(filesSink<string>(FOLDER), { resources: { storage: dyingAtRename(storage) } });
+  await writer.claim(1);
+  await assert.rejects(writer.publish(epoch(1, 1), ['a']));
+  assert.deepEqual(filesOf(storage), []);
+  return storage;
+}
+
+function dyingAtRename(storage: FaultyStorage): Storage {
+  const rename = () => {
+    throw new Error('it is dead');
+  };
+  return { ...methodsOf(storage), rename };
+}
+
+function methodsOf(storage: FaultyStorage): Storage {
+  return {
+    open: (path, create) => storage.open(path, create),
+    createNew: (path) => storage.createNew(path),
+    list: (directory) => storage.list(directory),
+    makeDirectory: (path) => storage.makeDirectory(path),
+    rename: (from, to) => storage.rename(from, to),
+    remove: (path) => storage.remove(path),
+    syncDirectory: (path) => storage.syncDirectory(path),
+  };
+}
+
+test('a marked file that another claimant takes at the same time, and then dies, is found and published', async () => {
+  const disk = await markedAndHidden();
+  let taken = false;
+  const storage: Storage = {
+    ...methodsOf(disk),
+    rename(from, to) {
+      if (!taken) disk.rename(from, from.replace(/\.1$/, '.1.2'));
+      taken = true;
+      disk.rename(from, to);
+    },
+  };
+  const third = await driveEpochs(filesSink<string>(FOLDER), { resources: { storage } });
+  assert.deepEqual(await third.claim(3), epoch(1, 1));
+  assert.equal(filesOf(disk).length, 1);
+});
+
+test('a marked file that one list leaves out, as it may while names change, is found and published', async () => {
+  const disk = await markedAndHidden();
+  let lists = 0;
+  const storage: Storage = {
+    ...methodsOf(disk),
+    list: (path) => disk.list(path).filter((name) => path !== FOLDER || !name.endsWith('.1') || ++lists !== 2),
+  };
+  const second = await driveEpochs(filesSink<string>(FOLDER), { resources: { storage } });
+  assert.deepEqual(await second.claim(2), epoch(1, 1));
+  assert.equal(filesOf(disk).length, 1);
+  assert.equal(lists, 3, 'the list for what is visible, the one that leaves it out, and one more');
 });
 
 test('a mark that was torn is none: the one before it counts', async () => {
