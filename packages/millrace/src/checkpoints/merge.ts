@@ -42,8 +42,8 @@ function runOf(bytes: readonly number[], like: number): number {
  */
 export function* mergedKeys(parts: readonly SavedPart[], whole: boolean): Generator<SavedKey | undefined> {
   const newestFirst = parts.map((part) => part.keys(0, KEY_GROUPS)[Symbol.iterator]()).reverse();
-  const next = newestFirst.map((keys) => keys.next());
   try {
+    const next = newestFirst.map((keys) => keys.next());
     for (let group = 0; group < KEY_GROUPS; group++) {
       const seen = new Set<CanonicalKey>();
       for (const [i, keys] of newestFirst.entries()) {

@@ -3,7 +3,7 @@
  * under way, so that the chains stay short however long that takes. What a merge writes counts when it is durable; a merge
  * that fails is tried again when there is more to merge.
  */
-import { messageOf } from '../errors.ts';
+import { MillraceError, messageOf } from '../errors.ts';
 import type { Pause } from './checkpoint-file.ts';
 import { CheckpointFileWriter } from './checkpoint-file.ts';
 import type { CheckpointFolder } from './checkpoint-folder.ts';
@@ -138,6 +138,10 @@ export class Merging {
 
   #fail({ component, run }: Merge, error: unknown): void {
     const { chains, log } = this.#options;
+    if (error instanceof MillraceError && error.code === 'MR_SUPERSEDED') {
+      this.#closed = true; // the next checkpoint tells
+      return;
+    }
     this.#failed.set(component, chains.of(component).length + run.length);
     log(`older state of '${component}' could not be merged, which is tried again later: ${messageOf(error)}`);
   }

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FaultyStorage } from '@millrace/broker/testing';
+import type { Epoch } from '../topology/epoch.ts';
+import type { Key } from '../topology/key.ts';
+import { DIRECTORY, started, stateOf, write } from './checkpoints.fixture.ts';
+import { turns } from './job.fixture.ts';
+
+const merged = (storage: FaultyStorage) =>
+  storage
+    .list(DIRECTORY)
+    .filter((name) => /merged/.test(name))
+    .sort();
+
+function values(first: number, count: number, text = 'value'): Map<Key, string> {
+  return new Map(Array.from({ length: count }, (_, n) => [`key ${first + n}`, `${text} ${n}`]));
+}
+
+/** A base of many keys, which takes hundreds of turns to be merged, and a few changes on it. */
+async function large(storage: FaultyStorage, changes: number) {
+  const { store, lines } = await started(storage);
+  const state = values(0, 20_000);
+  let { epoch } = await write(store, 1, { what: 'all', state: { a: state } });
+  const next = async (n: number, changed: Map<Key, string>) => {
+    for (const [key, value] of changed) state.set(key, value);
+    ({ epoch } = await write(store, n, { state: { a: changed }, parent: epoch }));
+  };
+  for (let n = 2; n < 2 + changes; n++) await next(n, values(n * 3000, 6000, `of ${n}`));
+  return { store, lines, state, next, epoch: () => epoch };
+}
+
+test('checkpoints go on while a large merge does, smaller merges go before it, and chains stay short', async () => {
+  const storage = new FaultyStorage();
+  const { store, lines, state, next, epoch } = await large(storage, 4);
+  await turns(40);
+  assert.deepEqual(merged(storage), ['00000001-00000001.merged.part'], 'the large one is under way');
+  const lengths: number[] = [];
+  for (let n = 10; n < 50; n++) {
+    await next(n, values(n * 5, 20, `of ${n}`));
+    lengths.push((await store.read(epoch())).state('a').length);
+    await turns(3);
+  }
+  assert.ok(
+    merged(storage).some((name) => name === '00000001-00000002.merged'),
+    'a smaller one came first',
+  );
+  assert.ok(Math.max(...lengths) <= 14, `${Math.max(...lengths)} parts`);
+  await turns(600);
+  await next(50, values(0, 1));
+  const saved = await store.read(epoch());
+  assert.ok(saved.state('a').length <= 9);
+  assert.equal(saved.state('a')[0]!.what, 'all');
+  assert.deepEqual(stateOf(saved, 'a'), state);
+  assert.deepEqual(lines, []);
+  await store.close();
+  assert.equal(storage.openFiles, 0);
+});
+
+test('a merge whose state is replaced meanwhile is given up, and so is one at the end', async () => {
+  const storage = new FaultyStorage();
+  const { store, epoch } = await large(storage, 4);
+  await turns(40);
+  const last = await write(store, 6, { what: 'all', state: { a: values(0, 3), b: values(0, 1) }, parent: epoch() });
+  await turns(5);
+  assert.deepEqual(merged(storage), []);
+  assert.deepEqual(stateOf(await store.read(last.epoch), 'a'), values(0, 3));
+  assert.equal(storage.openFiles, 0);
+
+  const other = new FaultyStorage();
+  const closing = await large(other, 4);
+  await turns(40);
+  await closing.store.close();
+  assert.deepEqual(merged(other), []);
+  assert.equal(other.openFiles, 0);
+});
+
+test('a merged file is not taken for rubbish while it gets its name, however long that takes', async () => {
+  const storage = new FaultyStorage();
+  const { store } = await started(storage, { retain: 1 });
+  let epoch: Epoch | undefined;
+  const slow = Promise.withResolvers<void>();
+  storage.syncTakes = (path) =>
+    path === DIRECTORY && merged(storage).includes('00000001-00000001.merged') && epoch?.number === 4
+      ? slow.promise
+      : undefined;
+  for (let n = 1; n <= 4; n++)
+    ({ epoch } = await write(store, n, {
+      what: n === 1 ? 'all' : 'changes',
+      state: { a: values(n, 1) },
+      parent: epoch,
+    }));
+  await turns(20);
+  assert.deepEqual(merged(storage), ['00000001-00000001.merged']);
+  const before = epoch;
+  epoch = { incarnation: 1, number: 0 };
+  ({ epoch } = await write(store, 5, { state: { a: values(5, 1) }, parent: before }));
+  slow.resolve();
+  await turns(20);
+  ({ epoch } = await write(store, 6, { state: { a: values(6, 1) }, parent: epoch }));
+  assert.deepEqual(merged(storage), ['00000001-00000001.merged']);
+  const saved = await store.read(epoch!);
+  assert.equal(saved.state('a').length, 3);
+  assert.equal(stateOf(saved, 'a').size, 6);
+});
+
+test('files of a checkpoint that somebody reads stay until it is released', async () => {
+  const storage = new FaultyStorage();
+  const { store } = await started(storage, { retain: 1 });
+  let { epoch } = await write(store, 1, { what: 'all', state: { a: values(0, 10) } });
+  const saved = await store.read(epoch);
+  const reading = saved.state('a')[0]!.keys(0, 256)[Symbol.iterator]();
+  ({ epoch } = await write(store, 2, { what: 'all', state: { a: values(0, 1) }, parent: epoch }));
+  assert.equal([...{ [Symbol.iterator]: () => reading }].length, 10);
+  assert.equal(stateOf(saved, 'a').size, 10);
+  saved.release();
+  await write(store, 3, { what: 'all', state: { a: values(0, 1) }, parent: epoch });
+  assert.deepEqual(
+    storage.list(DIRECTORY).filter((name) => name.includes('-')),
+    ['00000001-00000003.checkpoint'],
+  );
+});
+
+test('a start that was superseded merges no more', async () => {
+  const storage = new FaultyStorage();
+  const { lines, epoch } = await large(storage, 4);
+  assert.ok(epoch());
+  await turns(40);
+  await started(storage);
+  await turns(600);
+  assert.deepEqual(merged(storage), []);
+  assert.deepEqual(lines, [], 'its next checkpoint tells');
+});
