@@ -72,6 +72,10 @@ export class Child {
     return found;
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   tell(line: string): void {
     this.#child.stdin!.write(`${line}\n`);
   }

@@ -94,13 +94,17 @@ async function model(count: number): Promise<Expected> {
     (outputs.table('flushed') as unknown as readonly Flushed[]).reduce((sum, { payments: n }) => sum + n, 0);
   return {
     size: 3 * count + 2 * CARDS + run.buckets.length + run.tallies.length,
-    isComplete: (outputs) =>
-      outputs.topic(accounts.name).length >= count &&
-      outputs.topic(tallies.name).length >= run.tallies.length &&
-      outputs.table('rows').length >= count &&
-      outputs.table('buckets').length >= run.buckets.length &&
-      outputs.files().length >= count &&
-      flushedIn(outputs) >= count,
+    missing(outputs) {
+      const left = [
+        count - outputs.topic(accounts.name).length,
+        run.tallies.length - outputs.topic(tallies.name).length,
+        count - outputs.table('rows').length,
+        run.buckets.length - outputs.table('buckets').length,
+        count - outputs.files().length,
+        count - flushedIn(outputs),
+      ];
+      return left.reduce((sum, n) => sum + Math.max(0, n), 0);
+    },
     check(outputs) {
       const cardOf = ({ card }: { readonly card: string }) => card;
       const rows = <T extends object>(table: string) =>

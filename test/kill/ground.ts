@@ -24,13 +24,14 @@ export interface Ground {
 
 const ADDRESS = /kafka +(127\.0\.0\.1:\d+)/;
 
-export function embedded(folder: string): Ground {
+/** `port`: of Kafka's protocol, any free one by default. */
+export function embedded(folder: string, port = 0): Ground {
   const data = join(folder, 'data');
   const file = join(folder, 'input.jsonl');
   let broker: Child | undefined;
   return {
     name: 'the embedded log',
-    args: ['--data', data, '--kafka-port', '0'],
+    args: ['--data', data, '--kafka-port', String(port)],
     config: { file },
     feed: (scenario, perSecond) => feedFile(scenario, file, perSecond),
     bootstrapOf: async (job) => (await job.says(ADDRESS))[1]!,
@@ -75,7 +76,7 @@ function atBrokers(name: string, folder: string, bootstrap: string): Omit<Ground
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;

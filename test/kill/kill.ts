@@ -52,7 +52,8 @@ const RECOVERING: Span = { from: 0, to: 120 };
 const STARTING: Span = { from: 10, to: 400 };
 /** For how long the job goes on after its broker was killed and is there again: it may not have noticed yet. */
 const WITHOUT_BROKER: Span = { from: 0, to: 500 };
-const FINISH_WITHIN = 60_000;
+/** Nothing more has come out for so long: nothing more will. */
+const STANDSTILL = 15_000;
 
 export async function killAgainAndAgain(settings: KillSettings): Promise<KillReport> {
   const { scenario, ground, kills, seed, folder, say } = settings;
@@ -128,12 +129,14 @@ async function finish(settings: KillSettings, expected: Expected): Promise<void>
   const job = start(settings);
   const reading = await Reading.open(await ground.bootstrapOf(job), scenario.topics);
   const outputs = { ...outputsIn(folder), topic: (name: string) => reading.topic(name) };
-  const deadline = performance.now() + FINISH_WITHIN;
-  while (!expected.isComplete(outputs)) {
-    if (job.end !== undefined) throw new Error(job.failure);
-    // What is missing is said by the comparison.
-    if (performance.now() > deadline) break;
+  let [missing, since] = [Infinity, performance.now()];
+  while (missing > 0) {
     await pause(50);
+    if (job.end !== undefined) throw new Error(job.failure);
+    const now = expected.missing(outputs);
+    // What is missing is said by the comparison.
+    if (now === missing && performance.now() - since > STANDSTILL) break;
+    if (now !== missing) [missing, since] = [now, performance.now()];
   }
   await reading.close();
   const { code } = await job.kill('SIGTERM');

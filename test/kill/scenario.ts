@@ -20,8 +20,8 @@ export interface Scenario {
 }
 
 export interface Expected {
-  /** As much as must come out, and if it has: said on the way, to know when to stop. */
-  isComplete(outputs: Outputs): boolean;
+  /** How much at least has not come out yet: asked on the way, to know when to stop. */
+  missing(outputs: Outputs): number;
   /** Throws an AssertionError that names what is lost, doubled, out of order or wrong. */
   check(outputs: Outputs): void;
   /** How many records, rows and lines it has looked at. */

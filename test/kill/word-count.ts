@@ -32,7 +32,7 @@ function model(count: number): Expected {
   }
   return {
     size: count * WORDS_PER_LINE,
-    isComplete: (outputs) => outputs.topic(counts.name).length >= count * WORDS_PER_LINE,
+    missing: (outputs) => Math.max(0, count * WORDS_PER_LINE - outputs.topic(counts.name).length),
     check(outputs) {
       const all = outputs.topic(counts.name) as readonly Counted[];
       const found = Map.groupBy(all, ({ word, sender }) => `${word} of ${sender}`);
