@@ -94,6 +94,7 @@ test('a file that was cut short, lost, or replaced by another is noticed', async
     [2, /: it is not there/, (storage) => storage.remove(path(name(2)))],
     [1, /: it is not the file that checkpoint 1\.4 goes on from/, (storage) => copy(storage, name(3), name(1))],
     [4, /: it ends at|: it has \d+ bytes|first or its last bytes/, (storage) => append(storage, name(4))],
+    [4, /: it has \d+ bytes before its manifest, which tells of \d+/, (storage) => insert(storage, name(4))],
   ];
   for (const [number, message, spoil] of wrong) {
     const { storage } = await four();
@@ -104,6 +105,15 @@ test('a file that was cut short, lost, or replaced by another is noticed', async
     assert.match(error.message, message);
   }
 });
+
+/** Bytes between the last block and the manifest, which no checksum covers. */
+function insert(storage: FaultyStorage, file: string): void {
+  const bytes = storage.bytesOf(path(file));
+  const at = bytes.length - 16 - bytes.readUInt32LE(bytes.length - 16);
+  const opened = storage.open(path(file), false);
+  opened.write(Buffer.concat([bytes.subarray(0, at), Buffer.from('xyz'), bytes.subarray(at)]), 0);
+  opened.close();
+}
 
 function cut(storage: FaultyStorage, file: string, length: number): void {
   const opened = storage.open(path(file), false);
