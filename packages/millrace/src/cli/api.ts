@@ -90,6 +90,8 @@ export interface KeptCheckpoints {
   readonly topology: string;
   /** The newest first. */
   readonly kept: readonly KeptCheckpoint[];
+  /** Why the next start would not go on from the newest by itself. */
+  readonly problem?: string;
   /** Of the running topology. */
   readonly status?: CheckpointStatus;
 }

@@ -51,15 +51,17 @@ async function planned(built: Built, folder: string, options: RunOptions): Promi
   const place = { folder: checkpoints, topology: name, storage: fileStorage(), timers };
   const store = openStore(place, 1, remark);
   try {
-    const kept = options.fresh ? [] : await store.completed();
-    const { from } = options;
+    const { from, fresh } = options;
+    const kept = fresh ? [] : await store.completed(from === undefined ? undefined : 'left out');
     const newest = kept[0] && (() => store.read(kept[0]!.epoch));
     const saved = from === undefined ? await newest?.() : await checkpointNamed(store, place, from);
     if (saved === undefined) return undefined;
     const plan = planTakeover(built, saved, choiceOf(options));
     const { at } = saved.info.facts;
     const givenUp = kept.filter(({ facts }) => facts.at > at);
-    return { topology: name, plan, at, keys: keysOf(saved), givenUp };
+    const keys = keysOf(saved);
+    saved.release();
+    return { topology: name, plan, at, keys, givenUp };
   } finally {
     await store.close();
   }

@@ -40,6 +40,10 @@ test('those that are kept are listed with their age, size and outputs', () => {
     '3.17        2026-01-31T12:00:00.000Z   1s  1.2 kB    56        8',
   ]);
   assert.match(lines({ topology: 'demo', kept: [{ ...kept, finished: true }] }).at(-1)!, /begins anew\.$/);
+  assert.equal(
+    lines({ topology: 'demo', kept: [kept], problem: 'damaged' }).at(-1),
+    'The next start is refused: damaged',
+  );
 });
 
 test('of a running topology it is said how long they take, and whom the one under way waits for', () => {

@@ -1,6 +1,6 @@
 /** Checkpoints from the command line: a process is killed, changed, taken back, and what comes out agrees. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { MAIN, millrace, NODE, project, start } from '../command.fixture.ts';
@@ -47,16 +47,25 @@ async function published(folder: string): Promise<number> {
   return counts.length;
 }
 
+/** Waits until so many checkpoints are kept. */
+async function keeping(folder: string, count: number) {
+  for (;;) {
+    const { stdout } = await millrace(folder, ['checkpoints', '--json']);
+    const [found] = JSON.parse(stdout);
+    if (found?.kept.length >= count) return found;
+  }
+}
+
 const run = (...options: string[]) => [...NODE, MAIN, 'run', 'm.ts', '--no-kafka', ...options];
 
 describe('a topology with state', () => {
-  test('goes on after kill -9, under other names, and from a savepoint, and says beforehand what it takes over', async (t) => {
+  test('goes on after kill -9, under other names, and from a savepoint, and says beforehand what it takes over', {
+    timeout: 60_000,
+  }, async (t) => {
     const folder = project('checkpoints', { 'm.ts': counting('count') });
     const first = start(t, folder, run('--metrics-port', '0', '--checkpoint-interval', '50ms', '--retain', '4'));
     const [url] = await first.shown(/http:\S+\/metrics/);
-    let listed = await millrace(folder, ['checkpoints', '--json']);
-    while (JSON.parse(listed.stdout)[0].kept.length < 4) listed = await millrace(folder, ['checkpoints', '--json']);
-    const [{ topology, kept, status }] = JSON.parse(listed.stdout);
+    const { topology, kept, status } = await keeping(folder, 4);
     assert.deepEqual([topology, kept[0].finished, status.interval, status.incarnation], ['wc', false, 50, 1]);
     assert.ok(kept[0].sources.words.generator > 0 && kept[0].keys > 0 && kept[0].outputs.out > 0);
     const [shown, state, saved, metrics] = await Promise.all([
@@ -135,6 +144,38 @@ describe('a topology with state', () => {
     fourth.child.kill('SIGINT');
     assert.equal((await fourth.ended).code, 0);
   });
+});
+
+test('a checkpoint that was damaged stops the start, and what the message says to do goes on', {
+  timeout: 60_000,
+}, async (t) => {
+  const folder = project('damaged', { 'm.ts': counting('count') });
+  const first = start(t, folder, run());
+  await first.shown(/checkpoint every/);
+  await keeping(folder, 3);
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const checkpoints = join(folder, '.millrace', 'checkpoints', 'wc');
+  const newest = readdirSync(checkpoints)
+    .filter((name) => name.endsWith('.checkpoint'))
+    .sort()
+    .at(-1)!;
+  truncateSync(join(checkpoints, newest), 50);
+
+  const [refused, listed] = [await millrace(folder, run().slice(3)), await millrace(folder, ['checkpoints'])];
+  assert.equal(refused.code, 1);
+  const [, epoch] = /--from (1\.\d+) goes on from the newest older one .+\[MR_CHECKPOINT_CORRUPT\]/.exec(
+    refused.stderr,
+  )!;
+  assert.match(
+    listed.stdout,
+    /^CHECKPOINT.+\n1\.\d+ [\s\S]+^The next start is refused: checkpoint 1\.\d+ was completed/m,
+  );
+  assert.equal((await millrace(folder, ['run', 'm.ts', '--dry-run', '--from', epoch!])).code, 0);
+  const again = start(t, folder, run('--from', epoch!));
+  await again.shown(new RegExp(`restored checkpoint ${epoch!.replace('.', '\\.')} `));
+  again.child.kill('SIGINT');
+  assert.equal((await again.ended).code, 0);
 });
 
 describe('the command line refuses', () => {

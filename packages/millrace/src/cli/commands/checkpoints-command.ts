@@ -41,7 +41,8 @@ const HEAD = [
   ...['AGE', 'SIZE', 'KEYS', 'OUTPUTS'].map((title) => ({ title, right: true })),
 ];
 
-export function checkpointLines({ topology, kept, status }: KeptCheckpoints, now: number, columns?: number): string[] {
+export function checkpointLines(of: KeptCheckpoints, now: number, columns?: number): string[] {
+  const { topology, kept, problem, status } = of;
   const rows = kept.map((one) => [
     one.checkpoint,
     formatTime(one.at),
@@ -56,6 +57,7 @@ export function checkpointLines({ topology, kept, status }: KeptCheckpoints, now
       ? `${topology} does not run`
       : `${topology} makes a checkpoint every ${formatDuration(status.interval)}`,
     ...(rows.length === 0 ? ['none is kept yet'] : tableLines(HEAD, rows, columns)),
+    ...(problem === undefined ? [] : [`The next start is refused: ${problem}`]),
     ...(ended ? ['It had come to its end, so the next start begins anew.'] : []),
     ...(status === undefined ? [] : statusLines(status)),
   ];

@@ -6,7 +6,7 @@ import type { Running } from '../../engine/running.ts';
 import { MillraceError } from '../../errors.ts';
 import type { Epoch } from '../../topology/epoch.ts';
 import { epochText } from '../../topology/epoch.ts';
-import type { KeptCheckpoint, Methods, Savepoint } from '../api.ts';
+import type { KeptCheckpoint, KeptCheckpoints, Methods, Savepoint } from '../api.ts';
 import type { CheckpointFolder } from '../checkpoint-folders.ts';
 import { openStore, soonOf, topologiesIn } from '../checkpoint-folders.ts';
 import { readParams } from './params.ts';
@@ -46,8 +46,8 @@ export function keptCheckpointMethods(place: Omit<CheckpointFolder, 'topology'>)
     async 'checkpoints.list'() {
       const found = [];
       for (const topology of topologiesIn(place.folder)) {
-        const kept = await stores(topology, async (store) => (await store.completed()).map(keptCheckpoint));
-        if (kept.length > 0) found.push({ topology, kept });
+        const kept = await stores(topology, readable);
+        if (kept.kept.length > 0 || kept.problem !== undefined) found.push({ topology, ...kept });
       }
       return found;
     },
@@ -61,6 +61,16 @@ export function keptCheckpointMethods(place: Omit<CheckpointFolder, 'topology'>)
       });
     },
   };
+}
+
+/** Those that can be read, and why a start would not go on from the newest. */
+async function readable(store: CheckpointStore): Promise<Pick<KeptCheckpoints, 'kept' | 'problem'>> {
+  try {
+    return { kept: (await store.completed()).map(keptCheckpoint) };
+  } catch (error) {
+    if (!(error instanceof MillraceError && error.code === 'MR_CHECKPOINT_CORRUPT')) throw error;
+    return { kept: (await store.completed('left out')).map(keptCheckpoint), problem: error.message };
+  }
 }
 
 interface Asked {
@@ -94,8 +104,13 @@ async function saved(
   epoch: Epoch,
   { beside, directory = join(beside, `savepoint-${topology}-${epochText(epoch)}`) }: Asked,
 ): Promise<Savepoint> {
-  const { facts } = await saveTo(await store.read(epoch), { storage, directory, soon: soonOf(timers) });
-  return { topology, checkpoint: epochText(epoch), at: facts.at, directory };
+  const checkpoint = await store.read(epoch);
+  try {
+    const { facts } = await saveTo(checkpoint, { storage, directory, soon: soonOf(timers) });
+    return { topology, checkpoint: epochText(epoch), at: facts.at, directory };
+  } finally {
+    checkpoint.release();
+  }
 }
 
 function keptCheckpoint({ epoch, facts, bytes, keys }: CheckpointInfo): KeptCheckpoint {
