@@ -315,13 +315,13 @@ export class FaultyStorage implements Storage {
   }
 
   private parentOf(path: string): DirectoryNode {
-    return this.directoryAt(path.slice(0, path.lastIndexOf('/')));
+    return this.directoryAt(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
   }
 
   private directoryAt(path: string): DirectoryNode {
     let at: DirectoryNode = this.root;
     for (const name of path.split('/')) {
-      if (name === '') continue;
+      if (name === '' || name === '.') continue;
       const next = at.current.get(name);
       if (next === undefined) throw systemError('ENOENT', path);
       if (next.kind !== 'directory') throw systemError('ENOTDIR', path);

@@ -123,6 +123,11 @@ export function epochWriterSuite(name: string, make: () => Promise<Target> | Tar
       await newer.close();
       for (const incarnation of [1, 2]) await assert.rejects((await open()).claim(incarnation), CLAIMED);
       assert.deepEqual(await visible(), ['a']);
+      const refused = await open();
+      await assert.rejects(refused.claim(1), CLAIMED);
+      assert.deepEqual(await refused.claim(3), epoch(2, 1), 'and it may claim again, with a larger number');
+      await refused.publish(epoch(3, 2), ['b']);
+      assert.deepEqual(await visible(), ['a', 'b']);
     });
 
     test('all or nothing: one that fails in the middle leaves nothing to see, and may be tried again', async (t) => {

@@ -30,8 +30,9 @@ export interface SinkWriter<in T> {
  */
 export interface EpochWriter<in P> {
   /**
-   * Called first, once. When it resolves, no writer that claimed with a smaller incarnation can publish any more. Gives the
-   * epoch that was published last, by whichever incarnation; undefined if none was.
+   * Called first. When it resolves, no writer that claimed with a smaller incarnation can publish any more. Gives the epoch
+   * that was published last, by whichever incarnation; undefined if none was. MR_SINK_CLAIMED when this incarnation, or a
+   * larger one, has claimed before; then it may be called again with a larger one than that.
    */
   claim(incarnation: number): Promise<Epoch | undefined>;
   /**

@@ -6,7 +6,7 @@ import { seededRandom } from '../../runtime/seeded-random.ts';
 import { driveEpochs, driveSink } from '../drive.ts';
 import { filesSink } from './files-sink.ts';
 
-const FOLDER = '/data/out';
+const FOLDER = 'data/out';
 
 function visible(storage: FaultyStorage): string[] {
   const names = storage.list(FOLDER).filter((name) => !name.startsWith('.'));

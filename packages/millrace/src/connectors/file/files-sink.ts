@@ -2,7 +2,7 @@
  * `filesSink`: files of lines that appear whole in a folder, one for each epoch (`transactional`). In a run without
  * exactly-once it is one for each batch, and a replay gives another. Names that begin with a dot are not for readers.
  */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { MillraceError } from '../../errors.ts';
 import { storageResource } from '../../runtime/resources.ts';
 import type { Storage } from '../../runtime/storage.ts';
@@ -31,7 +31,7 @@ export function filesSink<T>(directory: string, options: FilesSinkOptions<T> = {
       "letters and digits: 'jsonl'",
     ]);
   const filesOf = ({ component, topology }: Task): FilesOf => {
-    return { component, folder: resolve(directory), prefix: `${component}@${topology}`, extension };
+    return { component, folder: directory, prefix: `${component}@${topology}`, extension };
   };
   const prepare = (value: T) => oneLine(value, format);
   return sink<T, string>({

@@ -51,8 +51,10 @@ export class SqliteEpochs implements EpochWriter<Cells> {
     const { topology, component } = this.#task;
     this.#table.transaction(() => {
       const mark = this.#mark();
-      if (mark?.claimed !== this.#incarnation) this.#refuse(mark?.claimed ?? 0);
-      if (mark?.last && compareEpochs(epoch, mark.last) <= 0) return;
+      if (mark === undefined)
+        throw new Error('the row of this sink in _millrace_epochs is gone: start the topology again');
+      if (mark.claimed !== this.#incarnation) this.#refuse(mark.claimed);
+      if (mark.last && compareEpochs(epoch, mark.last) <= 0) return;
       for (const row of rows) this.#table.insert(row);
       this.#published!.run(epoch.incarnation, epoch.number, topology, component);
     });
