@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MillraceError } from '../../errors.ts';
 import type { Tuple } from '../../index.ts';
 import { asyncBolt, bolt, manualBolt, sink, spout, topology, type, value } from '../../index.ts';
 import { ArraySource } from '../../testing/start-virtual.ts';
@@ -865,4 +866,24 @@ test('where the checkpoints were deleted a topology begins anew, and its sinks k
   await anew.runtime.until(running.stop());
   assert.deepEqual([table.rows.length, table.epochs.at(-1)], [6, { incarnation: 4, number: 1 }]);
   assert.ok(anew.log.some((line) => line.includes('has published epoch 1.1 before')));
+});
+
+test('state that cannot be read any more when its turn comes ends the topology, and nothing beside it', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  const input: string[] = words(9);
+  const first = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.advance(150);
+  await first.kill();
+  for (const parts of world.checkpoints.newest!.parts.values())
+    for (const part of parts)
+      Object.assign(part, {
+        keys() {
+          throw new MillraceError('MR_CHECKPOINT_CORRUPT', ['1.1', 'a file', 'it is not there', 'no other']);
+        },
+      });
+  const second = await world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  const ended = assert.rejects(second.done, { code: 'MR_CHECKPOINT_CORRUPT' });
+  await world.runtime.advance(10);
+  await ended;
 });

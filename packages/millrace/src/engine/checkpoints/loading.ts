@@ -18,9 +18,15 @@ export function loadRest(worker: Worker, stations: readonly Station[], saved: Sa
   const slice = () => {
     if (worker.dead) return saved.release();
     const until = clock.monotonic() + SLICE;
-    for (let i = 0; i < states.length; ) {
-      if (!states[i]!.load()) i++;
-      else if (clock.monotonic() > until) return timers.soon(slice);
+    try {
+      for (let i = 0; i < states.length; ) {
+        if (!states[i]!.load()) i++;
+        else if (clock.monotonic() > until) return timers.soon(slice);
+      }
+    } catch (thrown) {
+      // What cannot be read has ended the topology, and its end tells why.
+      if (!worker.dead) throw thrown;
+      return saved.release();
     }
     saved.release();
     const { epoch, facts } = saved.info;
