@@ -47,16 +47,14 @@ test('the first alert is there within a second', async () => {
   assert.match(shown[0] ?? '', /ALERT/);
 });
 
-test('the devices have a line each; while windows fill up it is said how far they are', async () => {
+test('the devices have a line each', async () => {
   const { devices } = await detected(4);
-  assert.equal(devices[0], 'Devices  (windows started empty: 3 of their 10 s are filled)');
+  assert.equal(devices[0], 'Devices');
   assert.deepEqual(
     devices.slice(1).map((line) => line.trim().split(/\s+/)[0]),
     ['sensor-1', 'sensor-2', 'sensor-3', 'sensor-4', 'sensor-5'],
   );
   assert.match(devices[1]!, /^ {2}sensor-1 {2,}\d+\.\d +\d+ alerts? +[▁▂▃▄▅▆▇█]{30,40}$/);
-  const later = await detected(11);
-  assert.equal(later.devices[0], 'Devices');
 });
 
 test('a seed that is no number is refused before anything runs', () => {

@@ -39,7 +39,7 @@ test('stopped and started, it goes on where it was; alerts are in the topic and 
 
   const first = await millraceUntil(t, /(ALERT[\s\S]+?){2}\n/, ...start);
   assert.match(first.stdout, /^\d\d:\d\d:\d\d {2}ALERT {2}sensor-\d .+ z \d+\.\d\d\n/);
-  assert.match(first.stderr, /state .*windows and counters start empty/);
+  assert.match(first.stderr, /readings → alerts +exactly-once\n +readings → database +convergent/);
 
   const found = await alertsInTopic();
   assert.ok(found.length >= 2);
@@ -83,7 +83,8 @@ test('stopped and started, it goes on where it was; alerts are in the topic and 
     `values=${JSON.stringify(values)}`,
   );
 
-  await millraceUntil(t, /ALERT {2}probe +91\.0 /, ...start);
+  const second = await millraceUntil(t, /ALERT {2}probe +91\.0 /, ...start);
+  assert.match(second.stderr, /restored checkpoint 1\.\d+ /);
   const all = await alertsInTopic();
   const distinct = new Set(sorted(all).map(({ device_id, timestamp, value }) => `${device_id} ${timestamp} ${value}`));
   assert.equal(distinct.size, all.length, 'no reading was judged twice');

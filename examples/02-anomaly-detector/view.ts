@@ -47,7 +47,6 @@ export function leaderLines({ start, end, leaders }: Leaderboard): string[] {
 
 /** Readings of a device that its line shows. */
 const SHOWN = 40;
-const WINDOW = 10_000;
 
 interface DeviceLine {
   readonly bars: readonly string[];
@@ -61,28 +60,22 @@ export const devicesView = bolt({
   tick: '250ms',
   prepare({ emit }) {
     const devices = new Map<string, DeviceLine>();
-    let first = Number.POSITIVE_INFINITY;
-    let newest = 0;
-    const add = ({ device_id, value, timestamp }: Reading, isAlert: boolean) => {
+    const add = ({ device_id, value }: Reading, isAlert: boolean) => {
       const { bars, alerts } = devices.get(device_id) ?? { bars: [], alerts: 0 };
       const shown = [...bars, isAlert ? red(bar(value)) : bar(value)].slice(-SHOWN);
       devices.set(device_id, { bars: shown, value, alerts: alerts + Number(isAlert) });
-      first = Math.min(first, timestamp);
-      newest = Math.max(newest, timestamp);
     };
     return {
       execute: { normal: (reading: Reading) => add(reading, false), alert: (alert: Alert) => add(alert, true) },
       tick() {
         if (devices.size === 0) return;
-        const filled = Math.floor((newest - first) / 1000);
-        const note = newest - first < WINDOW ? `  (windows started empty: ${filled} of their 10 s are filled)` : '';
         const lines = [...devices.keys()].sort().map((device) => {
           const { bars, value, alerts } = devices.get(device)!;
           const space = ' '.repeat(SHOWN - bars.length);
           // What must be read comes first: a narrow terminal cuts the end of a line.
           return `  ${device}  ${tenths(value)}  ${count(alerts)}  ${space}${bars.join('')}`;
         });
-        emit([`${styleText('bold', 'Devices')}${note}`, ...lines]);
+        emit([styleText('bold', 'Devices'), ...lines]);
       },
     };
   },
