@@ -82,7 +82,7 @@ test('what has not changed goes on with what it had', () => {
   const plan = acceptTakeover(planTakeover(built(WAS), saved(WAS), choice()));
   assert.deepEqual(fates(plan), { raw: 'taken', counts: 'taken', out: 'taken' });
   const [raw, counts, out] = plan.components;
-  assert.deepEqual([raw!.from, raw!.count, out!.count], ['raw', 2, 5]);
+  assert.deepEqual([raw!.from, raw!.count, out!.count, counts!.tasks], ['raw', 2, 5, 1]);
   assert.deepEqual(
     counts!.parts.map(({ name, what, fate }) => [name, what, fate]),
     [

@@ -41,6 +41,8 @@ export interface ComponentTakeover {
   readonly parts: readonly PartTakeover[];
   /** Of a bolt: saved states and timers that `restore` is to leave out. */
   readonly drop: readonly string[];
+  /** It has so many tasks now: key groups and splits go to the tasks that have them by this number. */
+  readonly tasks: number;
   /** Of a spout: how many splits go on at a position. Of a sink: entries of the checkpoint's own epoch. */
   readonly count: number;
 }
@@ -124,7 +126,8 @@ class Planning {
     if (kind === 'bolt') return this.#takeBolt(component, from);
     const { facts } = this.#saved.info;
     const count = kind === 'spout' ? Object.keys(facts.sources[from]!).length : facts.outputs[from]!;
-    return { component: id, kind, fate: 'taken', from, parts: [], drop: [], count };
+    const { parallelism: tasks } = component.settings;
+    return { component: id, kind, fate: 'taken', from, parts: [], drop: [], tasks, count };
   }
 
   /**
@@ -138,7 +141,8 @@ class Planning {
   }
 
   #takeBolt(component: Component, from: string): ComponentTakeover {
-    const { id } = component;
+    const { id, settings } = component;
+    const { parallelism: tasks } = settings;
     const { state, timers } = declarations(component);
     const shapes = shapesOf(id, state, timers);
     const kept = this.#saved.components.includes(from) ? this.#saved.state(from) : [];
@@ -156,7 +160,7 @@ class Planning {
     }
     const parts = partsOf(saved.at(-1), shapes, drop);
     const isMigrated = parts.some(({ fate }) => fate === 'migrated');
-    return { component: id, kind: 'bolt', fate: isMigrated ? 'migrated' : 'taken', from, parts, drop, count: 0 };
+    return { component: id, kind: 'bolt', fate: isMigrated ? 'migrated' : 'taken', from, parts, drop, tasks, count: 0 };
   }
 
   /** What the checkpoint has of components that are not there any more. */
@@ -171,7 +175,7 @@ class Planning {
         const isSaid = renamed !== name && !this.#built.components.has(renamed);
         if (!isDropped && !isSaid) this.#gone.push(goneText(kind, name));
         const fate = isDropped ? 'dropped' : 'missing';
-        rest.push({ component: name, kind, fate, from: undefined, parts: [], drop: [], count: 0 });
+        rest.push({ component: name, kind, fate, from: undefined, parts: [], drop: [], tasks: 0, count: 0 });
       }
     }
     return rest;
@@ -228,10 +232,10 @@ function keepsSomething(component: Component): boolean {
 }
 
 function beginning(component: Component): ComponentTakeover {
-  const { id, kind } = component;
+  const { id, kind, settings } = component;
   const { state, timers } = declarations(component);
   const parts = partsOf(undefined, shapesOf(id, state, timers), []);
-  return { component: id, kind, fate: 'new', from: undefined, parts, drop: [], count: 0 };
+  return { component: id, kind, fate: 'new', from: undefined, parts, drop: [], tasks: settings.parallelism, count: 0 };
 }
 
 function partsOf(saved: Shapes | undefined, declared: Shapes, drop: readonly string[]): PartTakeover[] {

@@ -18,6 +18,7 @@ const one = (
   from: component,
   parts: [],
   drop: [],
+  tasks: 1,
   count: 0,
   ...of,
 });
@@ -37,6 +38,7 @@ const run: DryRun = {
       one('raw', 'spout', { from: 'lines', count: 2 }),
       one('fresh', 'spout', { fate: 'new', from: undefined }),
       one('stats', 'bolt', {
+        tasks: 4,
         fate: 'migrated',
         parts: [
           state('mean', 'migrated'),
@@ -63,7 +65,7 @@ test('a dry run says of each component what becomes of it, and what is published
     'COMPONENT  STATE     DETAILS',
     "raw        goes on   was 'lines'; at the positions of 2 splits",
     'fresh      new       begins where a first start begins',
-    'stats      migrated  12 345 keys; mean from version 1 to 2; sum; timer old dropped; max begins empty',
+    'stats      migrated  12 345 keys for 4 tasks, by key group; mean from version 1 to 2; sum; timer old dropped; max begins empty',
     'out        goes on   publishes what is not published yet',
     'gone       dropped   what was kept of it is given up',
     'lost       MISSING   it is in the checkpoint, and not in the topology',
@@ -88,7 +90,14 @@ test('a topology that had come to its end would begin anew', () => {
 test('scripts get the same as data', () => {
   const json = JSON.parse(JSON.stringify(dryRunJson(run)));
   assert.deepEqual([json.checkpoint, json.of, json.finished], ['3.17', 'demo', false]);
-  assert.deepEqual(json.components[0], { component: 'raw', kind: 'spout', fate: 'taken', from: 'lines', count: 2 });
+  assert.deepEqual(json.components[0], {
+    component: 'raw',
+    kind: 'spout',
+    fate: 'taken',
+    from: 'lines',
+    tasks: 1,
+    count: 2,
+  });
   assert.deepEqual([json.components[2].keys, json.components[2].parts.length], [12_345, 4]);
   assert.deepEqual(json.problems[0].code, 'MR_CHECKPOINT_COMPONENT');
   assert.deepEqual(json.givenUp[0], { checkpoint: '3.19', outputs: { out: 1200 } });

@@ -40,11 +40,12 @@ export function dryRunJson({ topology, plan, at, keys, givenUp }: DryRun): objec
     of: plan.topology,
     at,
     finished,
-    components: components.map(({ component, kind, fate, from, parts, count }) => ({
+    components: components.map(({ component, kind, fate, from, parts, tasks, count }) => ({
       component,
       kind,
       fate,
       ...(from === undefined ? {} : { from }),
+      tasks,
       ...(kind === 'bolt' ? { keys: keys.get(from ?? component) ?? 0, parts } : { count }),
     })),
     unused,
@@ -61,14 +62,15 @@ const FATES = {
   missing: 'MISSING',
 } as const satisfies { readonly [F in ComponentTakeover['fate']]: string };
 
-function detail({ component, kind, fate, from, parts, count }: ComponentTakeover, keys: DryRun['keys']): string {
+function detail({ component, kind, fate, from, parts, tasks, count }: ComponentTakeover, keys: DryRun['keys']): string {
   const was = from !== undefined && from !== component ? `was '${from}'; ` : '';
   if (fate === 'missing') return 'it is in the checkpoint, and not in the topology';
   if (fate === 'dropped') return kind === 'spout' ? 'its positions are given up' : 'what was kept of it is given up';
   if (fate === 'new') return kind === 'spout' ? 'begins where a first start begins' : 'begins empty';
   if (kind === 'spout') return `${was}at the positions of ${counted(count, 'split')}`;
   if (kind === 'sink') return 'publishes what is not published yet';
-  return `${was}${[counted(keys.get(from!) ?? 0, 'key'), ...parts.map(partText)].join('; ')}`;
+  const spread = tasks === 1 ? '' : ` for ${tasks} tasks, by key group`;
+  return `${was}${[counted(keys.get(from!) ?? 0, 'key') + spread, ...parts.map(partText)].join('; ')}`;
 }
 
 function partText({ name, what, fate, was, is }: PartTakeover): string {

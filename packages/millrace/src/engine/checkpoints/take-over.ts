@@ -75,7 +75,7 @@ export async function takeOver(
   const line = lineage(kept, saved);
   const isSame = saved !== undefined && start.from === undefined && !saved.info.facts.finished;
   const goesOn = saved !== undefined && !saved.info.facts.finished;
-  const asItIs = goesOn && restore(built, stations, saved, start);
+  const asItIs = goesOn && restore(built, stations, worker, saved, start);
   if (goesOn) loadRest(worker, stations, saved, began);
   else saved?.release();
   store.resume(isSame && asItIs ? saved.info.epoch : undefined);
@@ -132,11 +132,14 @@ function checkNothingLost(newest: CheckpointInfo | undefined, sinks: readonly Cl
 function restore(
   built: Built,
   stations: readonly Station[],
+  worker: Worker,
   saved: SavedCheckpoint,
   start: CheckpointOptions['start'],
 ): boolean {
   const { facts } = saved.info;
   const plan = acceptTakeover(planTakeover(built, saved, start));
+  for (const name of plan.unused)
+    worker.options.log(undefined, `'${name}' is to be renamed or dropped, and the checkpoint has nothing of that name`);
   let same = true;
   for (const { component, kind, fate, from, drop, parts } of plan.components) {
     if (fate !== 'taken' || from !== component || parts.some((part) => part.fate !== 'taken')) same = false;
