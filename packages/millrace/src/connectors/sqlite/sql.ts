@@ -7,7 +7,7 @@ function quoted(name: string): string {
 const list = (names: readonly string[]) => names.map(quoted).join(', ');
 
 /**
- * A table for rows like this one. Its columns have the affinity that keeps what is written as it is: NUMERIC keeps
+ * A table for rows like this one, if nobody has made it. Its columns have the affinity that keeps what is written as it is: NUMERIC keeps
  * integers and fractions alike; a column whose first value is null has none.
  */
 export function createTable(
@@ -21,7 +21,7 @@ export function createTable(
     return `${quoted(column)}${affinity}${key.includes(column) ? ' NOT NULL' : ''}`;
   });
   if (key.length > 0) columns.push(`PRIMARY KEY (${list(key)})`);
-  return `CREATE TABLE ${quoted(table)} (${columns.join(', ')})`;
+  return `CREATE TABLE IF NOT EXISTS ${quoted(table)} (${columns.join(', ')})`;
 }
 
 /** One row with these columns; with a key it replaces, in the row that there is, these columns alone. */
