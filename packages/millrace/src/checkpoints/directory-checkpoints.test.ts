@@ -112,6 +112,59 @@ test('of several that claim at once each gets a start of its own, larger than al
   assert.deepEqual(storage.list(`${DIRECTORY}/claims`), ['00000011'], 'older ones are of no use');
 });
 
+test('a claim survives a power cut: its number is never given again', async () => {
+  const storage = disk();
+  assert.equal(await open(storage).store.claim(), 1);
+  assert.equal(await open(storage.afterPowerCut(() => 0.9)).store.claim(), 2);
+});
+
+test('a number that was given before, and whose file is gone since, is not given again', async () => {
+  const storage = disk();
+  await open(storage).store.claim();
+  const createNew = storage.createNew.bind(storage);
+  storage.createNew = (path) => {
+    storage.createNew = createNew;
+    // Two others claim just now; the newer one removes the older one's file, which this one takes for free.
+    createNew(`${DIRECTORY}/claims/00000003`);
+    return createNew(path);
+  };
+  assert.equal(await open(storage).store.claim(), 4);
+});
+
+test('a number that another one takes at the same moment is left to it', async () => {
+  const storage = disk();
+  const createNew = storage.createNew.bind(storage);
+  storage.createNew = (path) => {
+    storage.createNew = createNew;
+    createNew(path);
+    return createNew(path);
+  };
+  assert.equal(await open(storage).store.claim(), 2);
+});
+
+test('what an older start has just given its name is durable once a newer one has found it', async () => {
+  const storage = disk();
+  const old = await started(storage);
+  const first = await write(old.store, 1, { what: 'all', state: { a: all('x') } });
+  const newer = open(storage).store;
+  await newer.claim();
+  // As if the old one had asked about claims just before, and were killed after its rename.
+  storage.remove(`${DIRECTORY}/claims/00000002`);
+  let isOldOnes = true;
+  storage.syncTakes = (path) => {
+    if (path !== DIRECTORY || !isOldOnes) return undefined;
+    isOldOnes = false;
+    return new Promise(() => {});
+  };
+  void write(old.store, 2, { state: { a: all('y') }, parent: first.epoch });
+  await turns(5);
+  storage.createNew(`${DIRECTORY}/claims/00000002`);
+  const [found] = await newer.completed();
+  assert.deepEqual(found?.epoch, { incarnation: 1, number: 2 });
+  const next = await started(storage.afterPowerCut(() => 0.9));
+  assert.deepEqual(next.newest?.epoch, found.epoch);
+});
+
 test('a start is newer than all that have left files, also where the claims were lost', async () => {
   const storage = disk();
   for (let n = 0; n < 3; n++)
