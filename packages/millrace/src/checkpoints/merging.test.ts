@@ -103,6 +103,32 @@ test('a merged file is not taken for rubbish while it gets its name, however lon
   assert.equal(stateOf(saved, 'a').size, 6);
 });
 
+test('a merge that ends while a checkpoint is being completed is for the next one, and stays until then', async () => {
+  const storage = new FaultyStorage();
+  const { store } = await started(storage, { retain: 1 });
+  let epoch: Epoch | undefined;
+  const next = async (n: number) => {
+    ({ epoch } = await write(store, n, {
+      what: n === 1 ? 'all' : 'changes',
+      state: { a: values(n, 1) },
+      parent: epoch,
+    }));
+  };
+  for (let n = 1; n <= 4; n++) await next(n);
+  const slow = Promise.withResolvers<void>();
+  storage.syncTakes = (path) => (path.includes('-00000005.') ? slow.promise : undefined);
+  const fifth = next(5);
+  await turns(20);
+  assert.deepEqual(merged(storage), ['00000001-00000001.merged']);
+  slow.resolve();
+  await fifth;
+  assert.equal((await store.read(epoch!)).state('a').length, 5);
+  await next(6);
+  const saved = await store.read(epoch!);
+  assert.equal(saved.state('a').length, 3);
+  assert.equal(stateOf(saved, 'a').size, 6);
+});
+
 test('files of a checkpoint that somebody reads stay until it is released', async () => {
   const storage = new FaultyStorage();
   const { store } = await started(storage, { retain: 1 });
