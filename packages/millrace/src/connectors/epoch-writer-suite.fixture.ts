@@ -130,6 +130,19 @@ export function epochWriterSuite(name: string, make: () => Promise<Target> | Tar
       assert.deepEqual(await visible(), ['a', 'b']);
     });
 
+    test('above whatever was published: a start that counts from below would publish what is taken for old', async (t) => {
+      const { open, visible } = await start(t);
+      const first = await open();
+      await first.claim(1);
+      await first.publish(epoch(6, 1), ['a']);
+      await first.close();
+      const second = await open();
+      for (const incarnation of [2, 6]) await assert.rejects(second.claim(incarnation), CLAIMED);
+      assert.deepEqual(await second.claim(7), epoch(6, 1));
+      await second.publish(epoch(7, 1), ['b']);
+      assert.deepEqual(await visible(), ['a', 'b']);
+    });
+
     test('all or nothing: one that fails in the middle leaves nothing to see, and may be tried again', async (t) => {
       const { target, open, visible } = await start(t);
       const writer = await open();

@@ -43,6 +43,7 @@ export class EpochClaims {
     const path = this.#path(incarnation);
     if (!this.#storage.createNew(path)) return false;
     await this.#storage.syncDirectory(this.#folder);
+    this.close();
     this.#file = this.#storage.open(path, false);
     return true;
   }
@@ -72,6 +73,7 @@ export class EpochClaims {
 
   close(): void {
     this.#file?.close();
+    this.#file = undefined;
   }
 
   #incarnations(): number[] {

@@ -90,10 +90,19 @@ test('what a consumer has taken away does not come back', async () => {
   await publish(epoch(1, 1), ['a']);
   storage.remove(`${FOLDER}/${filesOf(storage)[0]}`);
   await publish(epoch(1, 1), ['a']);
+  await assert.rejects(claimed(storage, 1), CLAIMED);
   const next = await claimed(storage, 2);
   assert.deepEqual(next.last, epoch(1, 1));
   await next.publish(epoch(1, 1), ['a']);
   assert.deepEqual(filesOf(storage), []);
+});
+
+test('and still keeps out a start that counts from below it', async () => {
+  const storage = new FaultyStorage();
+  await (await claimed(storage, 1)).publish(epoch(6, 1), ['a']);
+  storage.remove(`${FOLDER}/${filesOf(storage)[0]}`);
+  for (const incarnation of [2, 6]) await assert.rejects(claimed(storage, incarnation), CLAIMED);
+  assert.deepEqual((await claimed(storage, 7)).last, epoch(6, 1));
 });
 
 test('nor when the sync that follows the rename failed, and the epoch is tried again', async () => {

@@ -63,6 +63,7 @@ export class EpochFiles implements EpochWriter<string> {
       const taken = this.#takeHidden();
       await this.#storage.syncDirectory(folder);
       const marked = this.#claims.lastBefore(incarnation);
+      if (marked && marked.epoch.incarnation >= incarnation) this.#refuse(marked.epoch.incarnation);
       // The files say more than the marks where somebody removed those.
       const isBehind = newest !== undefined && (!marked || compareEpochs(newest, marked.epoch) > 0);
       const last = isBehind ? { epoch: newest, by: 0 } : marked;

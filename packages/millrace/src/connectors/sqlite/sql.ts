@@ -7,8 +7,8 @@ function quoted(name: string): string {
 const list = (names: readonly string[]) => names.map(quoted).join(', ');
 
 /**
- * A table for rows like this one, if nobody has made it. Its columns have the affinity that keeps what is written as it is: NUMERIC keeps
- * integers and fractions alike; a column whose first value is null has none.
+ * A table for rows like this one, if nobody has made it. Its columns have the affinity that keeps what is written as it
+ * is: NUMERIC keeps integers and fractions alike; a column whose first value is null has none.
  */
 export function createTable(
   table: string,

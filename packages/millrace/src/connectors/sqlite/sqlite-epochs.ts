@@ -41,7 +41,9 @@ export class SqliteEpochs implements EpochWriter<Cells> {
       this.#find = this.#table.prepare(FIND);
       this.#published = this.#table.prepare(PUBLISHED);
       const mark = this.#mark();
-      if (mark && mark.claimed >= incarnation) this.#refuse(mark.claimed);
+      // An epoch may be of a later start than the claim it was published under: where a start began anew above its sinks.
+      const newest = Math.max(mark?.claimed ?? 0, mark?.last?.incarnation ?? 0);
+      if (newest >= incarnation) this.#refuse(newest);
       this.#table.prepare(CLAIM).run(topology, component, incarnation);
       return mark?.last;
     });

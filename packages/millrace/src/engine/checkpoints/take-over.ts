@@ -58,16 +58,16 @@ export async function takeOver(
   const damaged = start.from === undefined ? undefined : 'left out';
   // Where nothing is kept, sinks may have been claimed in an earlier life: it is over.
   const isNew = (await store.completed(damaged)).length === 0;
-  const sinks = await claimSinks(stations, async (writer) => {
-    for (;;) {
-      try {
-        return await writer.claim(incarnation);
-      } catch (thrown) {
-        if (!isNew || !(thrown instanceof MillraceError && thrown.code === 'MR_SINK_CLAIMED')) throw thrown;
-        incarnation = await store.claim(newestOf(thrown));
-      }
+  let sinks: readonly ClaimedSink[] | undefined;
+  while (sinks === undefined) {
+    try {
+      sinks = await claimSinks(stations, incarnation);
+    } catch (thrown) {
+      if (!isNew || !(thrown instanceof MillraceError && thrown.code === 'MR_SINK_CLAIMED')) throw thrown;
+      // All of them anew: each must know the number that its epochs will have.
+      incarnation = await store.claim(newestOf(thrown));
     }
-  });
+  }
   const kept = await store.completed(damaged);
   const newest = kept[0];
   if (start.from === undefined) checkNothingLost(newest, sinks, worker);
@@ -95,17 +95,14 @@ function newestOf({ details }: MillraceError): number {
   return newest;
 }
 
-async function claimSinks(
-  stations: readonly Station[],
-  claim: (writer: EpochWriter<unknown>) => Promise<Epoch | undefined>,
-): Promise<readonly ClaimedSink[]> {
+async function claimSinks(stations: readonly Station[], incarnation: number): Promise<readonly ClaimedSink[]> {
   const sinks: ClaimedSink[] = [];
   for (const station of stations) {
     const { component, tasks } = station;
     if (component.kind !== 'sink' || !(tasks[0] instanceof OutboxTask)) continue;
     const writer: EpochWriter<unknown> = await component.sink.epochs!.open(station.taskContext(0, station.firstId));
     try {
-      sinks.push({ station, writer, last: await claim(writer) });
+      sinks.push({ station, writer, last: await writer.claim(incarnation) });
     } catch (thrown) {
       for (const each of [writer, ...sinks.map((sink) => sink.writer)]) await each.close?.();
       throw thrown;
