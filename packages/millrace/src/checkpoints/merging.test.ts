@@ -129,23 +129,6 @@ test('a merge that ends while a checkpoint is being completed is for the next on
   assert.equal(stateOf(saved, 'a').size, 6);
 });
 
-test('files of a checkpoint that somebody reads stay until it is released', async () => {
-  const storage = new FaultyStorage();
-  const { store } = await started(storage, { retain: 1 });
-  let { epoch } = await write(store, 1, { what: 'all', state: { a: values(0, 10) } });
-  const saved = await store.read(epoch);
-  const reading = saved.state('a')[0]!.keys(0, 256)[Symbol.iterator]();
-  ({ epoch } = await write(store, 2, { what: 'all', state: { a: values(0, 1) }, parent: epoch }));
-  assert.equal([...{ [Symbol.iterator]: () => reading }].length, 10);
-  assert.equal(stateOf(saved, 'a').size, 10);
-  saved.release();
-  await write(store, 3, { what: 'all', state: { a: values(0, 1) }, parent: epoch });
-  assert.deepEqual(
-    storage.list(DIRECTORY).filter((name) => name.includes('-')),
-    ['00000001-00000003.checkpoint'],
-  );
-});
-
 test('a start that was superseded merges no more', async () => {
   const storage = new FaultyStorage();
   const { lines, epoch } = await large(storage, 4);
