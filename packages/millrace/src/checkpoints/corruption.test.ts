@@ -178,6 +178,18 @@ test('whoever names an older checkpoint is not held up by a damaged one, which g
   assert.ok(!storage.list(DIRECTORY).includes(name(4)));
 });
 
+test('an older checkpoint whose outputs may not be published yet is needed', async () => {
+  const storage = new FaultyStorage();
+  const { store } = await started(storage);
+  const one = await write(store, 1, { what: 'all', state: { a: all(1) }, outputs: { out: ['x'] } });
+  await write(store, 2, { what: 'all', state: { a: all(2) }, parent: one.epoch });
+  storage.flip(path(name(1)), storage.bytesOf(path(name(1))).length - 1);
+  await assert.rejects(open(storage).store.completed(), {
+    code: 'MR_CHECKPOINT_CORRUPT',
+    message: /^checkpoint 1\.1 was completed .+ no older one can be read/,
+  });
+});
+
 test('an older checkpoint that nothing needs may be damaged: the start goes on, and says so', async () => {
   const storage = new FaultyStorage();
   const { store } = await started(storage);
