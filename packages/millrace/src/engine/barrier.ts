@@ -15,7 +15,7 @@ export interface TaskPart {
   readonly splits?: ReadonlyMap<string, SplitPosition>;
   /** What a sink is to publish when the checkpoint is durable, since the barrier before. */
   readonly outputs?: readonly OutboxChunk[];
-  /** To be called when it is durable. */
+  /** To be called when it is durable. What it does holds for those before it that were given up as well. */
   readonly completed?: () => void | Promise<void>;
 }
 

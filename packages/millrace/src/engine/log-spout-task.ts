@@ -7,7 +7,7 @@
 
 import type { SplitPosition } from '../checkpoints/checkpoint-store.ts';
 import { shown } from '../codec/shown.ts';
-import { MillraceError } from '../errors.ts';
+import { MillraceError, messageOf } from '../errors.ts';
 import type { SourceTime } from '../time/source-time.ts';
 import { Timestamps } from '../time/timestamps.ts';
 import type { LogReader, LogTask, Position, Rejected, SpoutCode } from '../topology/spout.ts';
@@ -169,7 +169,12 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     const now = this.#station.worker.runtime.clock.monotonic();
     if (now < this.#noteNext) return;
     this.#noteNext = now + NOTE_EVERY;
-    await this.commit();
+    try {
+      await this.commit();
+    } catch (thrown) {
+      const { worker, id } = this.#station;
+      if (!worker.dead) worker.options.log(id, `${messageOf(thrown)}; its checkpoints go on, and it is noted with a later one`);
+    }
   }
 
   activate(): void {

@@ -96,8 +96,8 @@ export class ManualTask implements EngineTask {
   );
   readonly eventTime = new TimeMerge((watermark, idle) => this.#watermarks.advance(watermark, idle));
   readonly alignment: Alignment;
-  /** A barrier waits for the tuples before it; those behind it are not let in. */
-  #cutting = false;
+  /** This barrier waits for the tuples before it; those behind it are not let in. `flushed`: the bolt has been asked for all of them. */
+  #cutting: { readonly barrier: Barrier; flushed: boolean; failures: number } | undefined;
   /** Of the tuples that this step has ended: what it emits besides comes before a watermark that waits for them. */
   readonly #ended: Epoch[] = [];
   readonly #station: Station;
@@ -160,29 +160,39 @@ export class ManualTask implements EngineTask {
    * bolt is asked to give on what it holds, and gets no more until it has.
    */
   #prepareCut(barrier: Barrier): void {
-    this.#cutting = true;
+    this.#cutting = { barrier, flushed: false, failures: 0 };
     this.alignment.close();
-    this.#watermarks.barrier(barrier);
     this.#flushToCut();
   }
 
-  /** Again after each tuple that ends: what was under way may have kept it from giving on the rest. */
+  /**
+   * At least once, as it may have acked what it still gathers. Again after each tuple that ends: what was under way may have
+   * kept it from giving on the rest. What it cannot give on no checkpoint would have: after the last retry the topology stops.
+   */
   #flushToCut(): void {
     const { worker, gate } = this.#station;
-    if (!this.#cutting || worker.dead || this.#room.used === 0) return;
+    const cutting = this.#cutting;
+    if (cutting === undefined || worker.dead || (cutting.flushed && this.#room.used === 0)) return;
     if (gate.closed) return gate.whenOpen(() => this.#flushToCut());
-    this.#flush();
+    const error = this.#flush();
+    if (error !== undefined) {
+      const again = () => this.#flushToCut();
+      if (!this.#station.retries(error.message, ++cutting.failures, 'flushing again', again)) worker.fail(error);
+    } else if (!cutting.flushed) {
+      cutting.flushed = true;
+      this.#watermarks.barrier(cutting.barrier);
+    }
   }
 
   #cut(barrier: Barrier): void {
     barrier.passed(this.#station.id, this.#index, {});
     for (const output of this.outputs) output.barrier(barrier);
-    this.#cutting = false;
+    this.#cutting = undefined;
     this.#station.worker.runtime.timers.soon(() => this.alignment.open());
   }
 
-  #flush(): void {
-    this.#run(() => this.#code.flush());
+  #flush(): MillraceError | undefined {
+    return this.#run(() => this.#code.flush());
   }
 
   #receive(value: unknown, time: number, key: Key | undefined, source: string, input: string | undefined): void {
@@ -222,16 +232,18 @@ export class ManualTask implements EngineTask {
   }
 
   /** A step of its own: a tick or a flush. */
-  #run(run: () => void): void {
+  #run(run: () => void): MillraceError | undefined {
     const { worker, metrics } = this.#station;
+    let failed: MillraceError | undefined;
     worker.stepAlone(undefined, () => {
       worker.stopwatch.in(metrics);
-      this.#collect(
+      failed = this.#collect(
         run,
         () => '(tick or flush)',
         () => {},
       );
     });
+    return failed;
   }
 
   /** Runs user code, and then what it asked for, or nothing of it when it threw: then gives back the error. */
@@ -263,7 +275,7 @@ export class ManualTask implements EngineTask {
   #letTimeGoOn(): void {
     const ended = this.#ended.splice(0);
     for (const epoch of ended) this.#watermarks.done(epoch);
-    if (this.#cutting && ended.length > 0) this.#station.worker.runtime.timers.soon(() => this.#flushToCut());
+    if (this.#cutting !== undefined && ended.length > 0) this.#station.worker.runtime.timers.soon(() => this.#flushToCut());
   }
 
   #threw(thrown: unknown, input: string): MillraceError {

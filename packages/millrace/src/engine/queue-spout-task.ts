@@ -63,8 +63,10 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   readonly #wake: () => void;
   readonly #context: Task;
   readonly #tracks: boolean;
-  /** Where checkpoints are kept: sent off since the last barrier, to be acked when the next checkpoint is complete. */
-  #unacked: MessageId[] | undefined;
+  /** Where checkpoints are kept: sent off, to be acked when a checkpoint behind them is complete. */
+  readonly #unacked: Fifo<MessageId> | undefined;
+  /** How many have been acked so. */
+  #acked = 0;
   readonly eventTime: SourceTime | undefined;
   readonly #split: SplitWatermark | undefined;
   readonly #timestamps: Timestamps | undefined;
@@ -89,7 +91,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     this.outputs = station.makeOutputs();
     this.#context = station.taskContext(index, firstId);
     this.#tracks = station.worker.keeps === 'acking';
-    if (station.worker.keeps === 'checkpoints') this.#unacked = [];
+    this.#unacked = station.worker.keeps === 'checkpoints' ? new Fifo() : undefined;
     this.#timestamps = Timestamps.for(station.component.settings.time!, station.timed, station.worker.runtime.clock);
     const align = (_: string, farAhead: boolean) => this.#align(farAhead);
     this.eventTime = station.sourceTime([`task ${index}`], this.outputs, { wake, align });
@@ -100,7 +102,13 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     return this.#over && this.queued === 0;
   }
   get pending(): number {
+    return this.#tracked + (this.#unacked?.length ?? 0);
+  }
+  get #tracked(): number {
     return this.#young.size + this.#old.size;
+  }
+  get #isFull(): boolean {
+    return this.pending >= this.#station.component.settings.maxPending;
   }
   get queued(): number {
     return this.#emitted.length;
@@ -154,14 +162,13 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   #tellTime(): void {
     const { gate, worker } = this.#station;
     if (gate.closed || worker.dead) return;
-    this.eventTime?.tell(this.pending === 0 && this.#active && this.exhausted, this.queued === 0);
+    this.eventTime?.tell(this.#tracked === 0 && this.#active && this.exhausted, this.queued === 0);
   }
 
   /** No tuple could be taken, whatever the source had. */
   #isHeld(): boolean {
-    const { gate, component } = this.#station;
-    if (!this.#active || this.queued > 0 || gate.closed) return true;
-    return this.pending >= component.settings.maxPending || this.#failures > 0;
+    if (!this.#active || this.queued > 0 || this.#station.gate.closed) return true;
+    return this.#isFull || this.#failures > 0;
   }
 
   /** Event time of this task is too far ahead of the slowest one's, or is no longer. */
@@ -172,8 +179,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   }
 
   #take(): void {
-    const { maxPending } = this.#station.component.settings;
-    if (!this.#active || !this.#ready || this.#over || this.#farAhead || this.pending >= maxPending) return;
+    if (!this.#active || !this.#ready || this.#over || this.#farAhead || this.#isFull) return;
     this.#ready = false;
     this.#call(() => {
       if (this.#reader!.nextTuple() !== false) this.#ready = true;
@@ -196,7 +202,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
     const tracked = this.#tracks ? id : undefined;
     if (tracked === undefined && id !== undefined) {
       if (this.#unacked === undefined) this.#call(() => this.#reader!.ack?.(id));
-      else this.#unacked.push(id);
+      else this.#keepUntilComplete(id, this.#unacked);
     }
     const root = new QueueRoot(this, this.#station.id, tracked, worker.stopwatch.now);
     if (tracked !== undefined) this.#enter(root);
@@ -214,14 +220,26 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
   }
 
   barrier(barrier: Barrier): void {
-    const ids = this.#unacked ?? [];
-    this.#unacked = [];
-    const completed = () => {
-      for (const id of ids) this.#call(() => this.#reader!.ack?.(id));
-      this.#metrics.acked += ids.length;
-    };
+    const upTo = this.#acked + (this.#unacked?.length ?? 0);
+    const completed = () => this.#ackUpTo(upTo);
     barrier.passed(this.#station.id, this.#index, { completed });
     for (const output of this.outputs) output.barrier(barrier);
+  }
+
+  /** As many as may be pending wait for the next checkpoint: it must not take its time. */
+  #keepUntilComplete(id: MessageId, unacked: Fifo<MessageId>): void {
+    unacked.push(id);
+    if (this.#isFull) this.#station.worker.checkpointSoon();
+  }
+
+  #ackUpTo(upTo: number): void {
+    const wasFull = this.#isFull;
+    for (; this.#acked < upTo; this.#acked++) {
+      const id = this.#unacked!.shift()!;
+      this.#metrics.acked++;
+      this.#call(() => this.#reader!.ack?.(id));
+    }
+    if (wasFull) this.#wake();
   }
 
   finished(root: QueueRoot): void {
@@ -248,7 +266,7 @@ export class QueueSpoutTask implements SpoutTask, TreeOwner<QueueRoot> {
 
   #left(): void {
     const { settings } = this.#station.component;
-    if (this.pending === 0 || this.pending === settings.maxPending - 1) this.#wake();
+    if (this.#tracked === 0 || this.pending === settings.maxPending - 1) this.#wake();
     this.#station.worker.progress();
   }
 

@@ -49,6 +49,8 @@ class RunningTopology implements Running {
   #loop: Loop | undefined;
   #checkpointing: Checkpointing | undefined;
   #state: TopologyState = 'active';
+  /** Whoever opens closes, too, where it fails. */
+  #opening = true;
   #ending = false;
   #cancelCommit: () => void = () => {};
   #settle!: { resolve: () => void; reject: (cause: unknown) => void };
@@ -87,8 +89,13 @@ class RunningTopology implements Running {
         () => this.#state === 'inactive',
       );
       for (const station of [...this.#stations].reverse()) {
-        for (const task of [...station.tasks, ...station.spouts]) await task.open();
+        for (const task of [...station.tasks, ...station.spouts]) {
+          await task.open();
+          // What an earlier start has left to publish is published meanwhile, and may fail.
+          if (this.#worker.dead) await this.done;
+        }
       }
+      this.#opening = false;
     } catch (thrown) {
       this.#worker.dead = true;
       await this.#close(true);
@@ -246,8 +253,9 @@ class RunningTopology implements Running {
     await this.#flushAll();
   }
 
+  /** Something may be replayed. What waits for a checkpoint to be complete is not. */
   #isPending(): boolean {
-    return this.#stations.some((station) => station.pending > 0);
+    return this.#worker.keeps === 'acking' && this.#stations.some((station) => station.pending > 0);
   }
 
   /** Flushes component by component, upstream first. False when one kept its tuples beyond the limit. */
@@ -299,7 +307,7 @@ class RunningTopology implements Running {
     this.#worker.dead = true;
     this.#state = 'failed';
     this.#worker.progress();
-    await this.#close(true);
+    if (!this.#opening) await this.#close(true);
     this.#settle.reject(cause);
   }
 

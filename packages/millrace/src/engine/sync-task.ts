@@ -134,6 +134,7 @@ export class SyncTask implements EngineTask {
   }
 
   async open(): Promise<void> {
+    this.#state?.open();
     this.#ticker?.start();
   }
   get idle(): boolean {
@@ -154,11 +155,11 @@ export class SyncTask implements EngineTask {
   }
   flush(): void {
     this.#ticker?.stop();
-    this.#flush();
+    this.#endure(this.#flush());
   }
-  #flush(): void {
+  #flush(): MillraceError | undefined {
     const { flush } = this.#code;
-    if (flush) this.#lifecycle(() => flush.call(this.#code), this.#station.worker.runtime.clock.now());
+    return flush && this.#lifecycle(() => flush.call(this.#code), this.#station.worker.runtime.clock.now());
   }
   async close(): Promise<void> {
     this.#ticker?.stop();
@@ -188,7 +189,7 @@ export class SyncTask implements EngineTask {
     if (grown && this.#code.watermark !== undefined) {
       const { gate } = this.#station;
       if (gate.closed) return gate.whenOpen(() => this.#moved(watermark, idle, grown));
-      this.#lifecycle(() => this.#code.watermark!(watermark), this.#timeAt(watermark));
+      this.#endure(this.#lifecycle(() => this.#code.watermark!(watermark), this.#timeAt(watermark)));
     }
     for (const output of this.outputs) output.advance(watermark, idle);
     this.#moving = false;
@@ -197,13 +198,24 @@ export class SyncTask implements EngineTask {
 
   /** All before the barrier is done, and nothing behind it: what the bolt gathers itself it gives on, and what it keeps is saved. */
   cut(barrier: Barrier): void {
-    const { gate } = this.#station;
     this.#moving = true;
     this.unhindered = false;
-    if (this.#code.flush !== undefined) {
-      if (gate.closed) return gate.whenOpen(() => this.cut(barrier));
-      this.#flush();
-    }
+    if (this.#code.flush === undefined) this.#passOn(barrier);
+    else this.#flushToCut(barrier, 0);
+  }
+
+  /** What the bolt cannot give on no checkpoint would have: after the last retry the topology stops. */
+  #flushToCut(barrier: Barrier, failures: number): void {
+    const { worker, gate } = this.#station;
+    if (worker.dead) return;
+    if (gate.closed) return gate.whenOpen(() => this.#flushToCut(barrier, failures));
+    const error = this.#flush();
+    if (error === undefined) return this.#passOn(barrier);
+    const again = () => this.#flushToCut(barrier, failures + 1);
+    if (!this.#station.retries(error.message, failures + 1, 'flushing again', again)) worker.fail(error);
+  }
+
+  #passOn(barrier: Barrier): void {
     const state = this.#state && { store: this.#state.keyed, watermark: this.#watermark };
     barrier.passed(this.#station.id, this.#index, state === undefined ? {} : { state });
     for (const output of this.outputs) output.barrier(barrier);
@@ -327,7 +339,7 @@ export class SyncTask implements EngineTask {
   }
 
   tick(time: number): void {
-    this.#lifecycle(() => this.#code.tick!(time), time);
+    this.#endure(this.#lifecycle(() => this.#code.tick!(time), time));
   }
 
   /** The handler of a timer, as the step that the state has begun for its key. */
@@ -354,12 +366,14 @@ export class SyncTask implements EngineTask {
 
   /**
    * A tick, flush or watermark: a step of its own, without a tuple. A bolt grouped by global() has its one key there, in
-   * the task that owns it; its other tasks never have anything, and are not called if they would look for it.
+   * the task that owns it; its other tasks never have anything, and are not called if they would look for it. Gives back why
+   * it failed.
    */
-  #lifecycle(run: () => void, time: number): void {
+  #lifecycle(run: () => void, time: number): MillraceError | undefined {
     const { worker, component } = this.#station;
     const isGlobal = component.inputs.every((input) => input.grouping.kind === 'global');
-    if (isGlobal && this.#index > 0 && this.#state !== undefined) return;
+    if (isGlobal && this.#index > 0 && this.#state !== undefined) return undefined;
+    let failed: MillraceError | undefined;
     worker.stepAlone(undefined, () => {
       this.stopwatch.in(this.metrics);
       this.#state?.keyed.enter(isGlobal ? [] : undefined);
@@ -367,10 +381,16 @@ export class SyncTask implements EngineTask {
         this.#executeAlone(run, time);
       } catch (thrown) {
         this.metrics.errors++;
-        const error = this.#station.userError(this.#index, thrown, '(tick, flush or watermark)');
-        if (!this.#station.stops(error)) worker.options.log(component.id, error.message);
+        failed = this.#station.userError(this.#index, thrown, '(tick, flush or watermark)');
       }
     });
+    return failed;
+  }
+
+  /** A step that nothing is lost by leaving out. */
+  #endure(failed: MillraceError | undefined): void {
+    const { worker, component } = this.#station;
+    if (failed !== undefined && !this.#station.stops(failed)) worker.options.log(component.id, failed.message);
   }
 
   #emitters(): unknown {

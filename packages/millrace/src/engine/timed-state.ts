@@ -80,6 +80,10 @@ export class TimedState {
   /** Before the first step, with what was kept restored: no timer up to `watermark` is left to be told. */
   resume(watermark: number): void {
     this.keyed.watermark = watermark;
+  }
+
+  /** All that is downstream is open: what is due by the clock may be told. */
+  open(): void {
     if (this.#clockTimers !== undefined || this.#expires) this.#schedule();
   }
 

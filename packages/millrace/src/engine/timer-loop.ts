@@ -5,10 +5,12 @@
  */
 import { shown } from '../codec/shown.ts';
 import { formatTime } from '../duration.ts';
+import type { Origin } from '../ledger/ledger.ts';
 import type { KeyedState } from '../state/keyed-state.ts';
 import type { Key } from '../topology/key.ts';
 import type { TimerDomain } from '../topology/timer-spec.ts';
 import type { Station } from './station.ts';
+import { TimerRoot } from './tree.ts';
 
 /** How long (ms) timers may keep the thread, and how many are told between two looks at the clock. */
 const SLICE = 1;
@@ -71,7 +73,8 @@ export class TimerLoop {
     let thrown: unknown;
     let failed = false;
     const timer = this.#state.fire(this.#domain, upTo)!;
-    worker.step(undefined, () => {
+    const root = new TimerRoot(originOf(this.#station.id, timer));
+    worker.step(root, () => {
       try {
         this.#tell(timer);
       } catch (cause) {
@@ -86,10 +89,11 @@ export class TimerLoop {
     return this.#failed(timer, thrown, upTo, again);
   }
 
-  #failed({ name, time, key }: Fired, thrown: unknown, upTo: number, again: () => void): boolean {
+  #failed(timer: Fired, thrown: unknown, upTo: number, again: () => void): boolean {
     const { worker, metrics, component } = this.#station;
     if (worker.dead) return false;
     metrics.errors++;
+    const { name, time, key } = timer;
     const what = `timer '${name}' of ${formatTime(time)}, key ${shown(key)}`;
     const error = this.#station.userError(this.#index, thrown, what);
     if (this.#station.retries(error.message, ++this.#attempt, `retry ${this.#attempt}`, again)) return false;
@@ -99,7 +103,11 @@ export class TimerLoop {
     this.#attempt = 0;
     this.#state.fire(this.#domain, upTo);
     this.#state.commit();
-    worker.loseTimer(metrics, `${name} ${shown(key)}`, error.message, time);
+    worker.loseTimer(metrics, originOf(component.id, timer), error.message, time);
     return true;
   }
+}
+
+function originOf(component: string, { name, time, key }: Fired): Origin {
+  return { spout: component, split: `${name} ${shown(key)}`, position: time };
 }

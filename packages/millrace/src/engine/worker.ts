@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { structured } from '../codec/structured.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import { entryId } from '../ledger/entry-id.ts';
-import type { LedgerCause, LedgerEntry } from '../ledger/ledger.ts';
+import type { LedgerCause, LedgerEntry, Origin } from '../ledger/ledger.ts';
 import type { Runtime, Timers } from '../runtime/runtime.ts';
 import type { Receipt } from '../topology/receipt.ts';
 import type { Rejected } from '../topology/spout.ts';
@@ -36,6 +36,8 @@ export class Worker {
   anchor: Anchor | undefined;
   /** Set once the topology has been killed or has failed: late callbacks do nothing. */
   dead = false;
+  /** Something waits for the next checkpoint: it is made at once. */
+  checkpointSoon: () => void = () => {};
   readonly #onFailure: (cause: MillraceError) => void;
   readonly #recording = new Set<Promise<void>>();
   #waiters: (() => void)[] = [];
@@ -140,10 +142,8 @@ export class Worker {
   }
 
   /** A timer that its bolt could not take: there is no record to give back, so the entry has no payload. */
-  loseTimer(metrics: Metrics, timer: string, detail: string, time: number): void {
+  loseTimer(metrics: Metrics, origin: Origin, detail: string, time: number): void {
     const nothing = { encoding: 'value' as const, payload: null };
-    // A restart tells it again, and that is the same loss.
-    const origin = { spout: metrics.component, split: timer, position: time };
     this.#enter({ metrics, input: undefined, cause: 'error', detail, time }, nothing, undefined, origin);
   }
 

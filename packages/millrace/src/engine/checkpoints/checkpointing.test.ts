@@ -90,6 +90,20 @@ test('an epoch that was complete and not published is published by the next star
   await second.kill();
 });
 
+test('it is published as well where that start asks for less', async () => {
+  const world = new World();
+  const table = new Table<{ word: string; count: number }>();
+  table.publishing = () => new Promise(() => {});
+  const first = await world.start(wordCount(new ArraySource(type<string>(), { s: words(3) }, true), table));
+  await world.runtime.advance(150);
+  await first.kill();
+  table.publishing = () => {};
+  const source = new ArraySource(type<string>(), { s: words(4) }, true);
+  const second = await world.start(wordCount(source, table), { guarantee: 'at-least-once' });
+  await world.runtime.until(second.stop());
+  assert.deepEqual(table.rows.map(({ word, count }) => `${word}${count}`).sort(), ['a1', 'a2', 'b1', 'c1']);
+});
+
 test('a stop makes a last checkpoint and publishes; a completed topology begins anew', async () => {
   const world = new World();
   const table = new Table<{ word: string; count: number }>();

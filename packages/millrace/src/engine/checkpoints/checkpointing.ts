@@ -43,6 +43,10 @@ export class Checkpointing {
   #said = '';
   /** Bytes that have come into the outbox since the last barrier. */
   #epochBytes = 0;
+  /** A task waits for the next one. */
+  #isAskedFor = false;
+  /** When the next one begins, monotonic; Infinity where none is to. */
+  #beginsAt = Infinity;
   #cancelNext: () => void = () => {};
   #cancelTimeout: () => void = () => {};
   #stopped = false;
@@ -65,6 +69,10 @@ export class Checkpointing {
     this.#number = number;
     this.#whole = new Set(savesWhole ? stations.map(({ id }) => id) : []);
     this.#publisher = new Publisher(worker, options.outbox, (epoch) => options.store.published(epoch));
+    worker.checkpointSoon = () => {
+      this.#isAskedFor = true;
+      this.#beginLater(0);
+    };
     for (const { station, writer } of sinks) this.#publisher.add(station, writer);
     for (const { epoch, outputs } of unpublished) {
       for (const { bytes } of outputs.values()) this.#publisher.grew(bytes);
@@ -101,6 +109,7 @@ export class Checkpointing {
 
   /** Makes one of what has come until now. Resolves when it is durable and its outputs are published. */
   async checkpoint(): Promise<Epoch> {
+    if (this.#stopped || this.#worker.dead) throw hasEnded();
     const epoch = await new Promise<Epoch>((resolve, reject) => {
       this.#waiters.push({ from: this.#number, resolve, reject });
       if (this.#round === undefined) this.#beginLater(0);
@@ -122,27 +131,33 @@ export class Checkpointing {
     this.#stopped = true;
     this.#cancelNext();
     this.#cancelTimeout();
-    for (const { reject } of this.#waiters.splice(0)) reject(new TypeError('the topology has ended'));
+    for (const { reject } of this.#waiters.splice(0)) reject(hasEnded());
     await this.#publisher.close();
   }
 
   /** Somebody waits for the next one, or the outbox does. */
   get #isUrgent(): boolean {
-    return this.#waiters.length > 0 || this.#epochBytes >= this.#options.outbox.bytes;
+    return this.#isAskedFor || this.#waiters.length > 0 || this.#epochBytes >= this.#options.outbox.bytes;
   }
 
+  /** Never later than was said before: whoever asks again and again must not put it off. */
   #beginLater(ms: number): void {
-    if (this.#round !== undefined || this.#stopped) return;
+    const { clock, timers } = this.#worker.runtime;
+    const at = clock.monotonic() + ms;
+    if (this.#round !== undefined || this.#stopped || at >= this.#beginsAt) return;
     this.#cancelNext();
-    this.#cancelNext = this.#worker.runtime.timers.after(ms, () => this.#begin());
+    this.#beginsAt = at;
+    this.#cancelNext = timers.after(ms, () => this.#begin());
   }
 
   /** From outside of any step. */
   #begin(): void {
+    this.#beginsAt = Infinity;
     if (this.#worker.dead || this.#stopped) return;
     const round = new Round({
       worker: this.#worker,
       number: this.#number++,
+      finishes: this.#finishes,
       tasks: this.#stations.flatMap(({ id, spouts, tasks }) =>
         [...spouts, ...tasks].map((_, task) => [id, task] as const),
       ),
@@ -153,6 +168,7 @@ export class Checkpointing {
     this.#round = round;
     this.#carried = nothing();
     this.#epochBytes = 0;
+    this.#isAskedFor = false;
     this.#cancelTimeout = this.#worker.runtime.timers.after(this.#options.timeout, () => this.#tooSlow(round));
     this.#worker.stepAlone(undefined, () => {
       for (const { spouts } of this.#stations) for (const spout of spouts) spout.barrier(round);
@@ -174,31 +190,35 @@ export class Checkpointing {
   async #save(round: Round): Promise<void> {
     const worker = this.#worker;
     if (worker.dead) return;
+    const said = round.said();
+    const text = JSON.stringify([said.sources, said.watermarks]);
+    let info: CheckpointInfo | undefined;
     try {
-      const said = round.said();
-      const text = JSON.stringify([said.sources, said.watermarks]);
       const isAskedFor = this.#parent === undefined && this.#waiters.some(({ from }) => from <= round.number);
       const hasOutputs = Object.keys(said.outputs).length > 0;
-      const news = text !== this.#said || hasOutputs || this.#finishes || this.#whole.size > 0 || isAskedFor;
+      const news = text !== this.#said || hasOutputs || round.finishes || this.#whole.size > 0 || isAskedFor;
       const saved = round.givenUp ? 'given up' : await round.save(this.#options.store, news);
       if (worker.dead) return;
       if (saved === 'given up') return this.#failedWith(round, new Error('it took too long'));
       this.#cancelTimeout();
-      if (saved === 'nothing') return this.#end(round, this.#parent);
-      const info = await saved.complete(this.#factsOf(said));
-      if (worker.dead) return;
+      if (saved !== 'nothing') info = await saved.complete(this.#factsOf(round, said));
+    } catch (thrown) {
+      if (!worker.dead) this.#refused(round, thrown);
+      return;
+    }
+    // From here on nothing of it may go into the next one.
+    if (worker.dead) return;
+    if (info !== undefined) {
       this.#said = text;
       this.#whole = new Set();
       this.#note(round, info);
-      this.#end(round, info.epoch);
-    } catch (thrown) {
-      if (!worker.dead) this.#refused(round, thrown);
     }
+    this.#end(round, this.#parent);
   }
 
-  #factsOf(said: Said): CheckpointFacts {
+  #factsOf({ finishes }: Round, said: Said): CheckpointFacts {
     const { topology, runtime } = this.#worker;
-    return { topology, at: runtime.clock.now(), parent: this.#parent, ...said, finished: this.#finishes };
+    return { topology, at: runtime.clock.now(), parent: this.#parent, ...said, finished: finishes };
   }
 
   #note(round: Round, { epoch, bytes, keys }: CheckpointInfo): void {
@@ -223,7 +243,7 @@ export class Checkpointing {
 
   /** It is complete, or there was nothing to complete. */
   #end(round: Round, epoch: Epoch | undefined): void {
-    for (const completed of round.given.completed) {
+    for (const completed of round.given.completed.values()) {
       Promise.resolve(completed()).catch((thrown: unknown) => this.#worker.fail(thrown as MillraceError));
     }
     const isDue = ({ from }: Waiter) => from <= round.number;
@@ -263,6 +283,10 @@ export class Checkpointing {
   }
 }
 
+function hasEnded(): TypeError {
+  return new TypeError('the topology has ended');
+}
+
 function nothing(): Given {
-  return { outputs: new Map(), completed: [] };
+  return { outputs: new Map(), completed: new Map() };
 }

@@ -28,7 +28,7 @@ export class World {
     } = {},
   ): Promise<Running> {
     const { guarantee, take, ...checkpoints } = options;
-    const starting = startTopology(topology.build(), {
+    const opening = {
       runtime: this.runtime,
       ledger: this.ledger,
       resources: new Map(),
@@ -44,9 +44,9 @@ export class World {
       },
       freeze: true,
       encodeEdges: false,
-      log: (component, text) => void this.log.push(`${component}: ${text}`),
-    });
-    return this.runtime.until(starting);
+      log: (component: string, text: string) => void this.log.push(`${component}: ${text}`),
+    };
+    return this.runtime.until(this.runtime.within(() => startTopology(topology.build(), opening)));
   }
 }
 

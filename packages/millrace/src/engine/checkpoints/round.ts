@@ -8,6 +8,7 @@ import type {
   CheckpointWriter,
   SplitPosition,
 } from '../../checkpoints/checkpoint-store.ts';
+import type { MillraceError } from '../../errors.ts';
 import type { StateSnapshot } from '../../state/keyed-store.ts';
 import type { Barrier, TaskPart } from '../barrier.ts';
 import type { Worker } from '../worker.ts';
@@ -21,7 +22,8 @@ const KEYS = 128;
 export interface Given {
   /** By sink, in order. */
   readonly outputs: Map<string, OutboxChunk[]>;
-  readonly completed: (() => void | Promise<void>)[];
+  /** By task. */
+  readonly completed: Map<string, () => void | Promise<void>>;
 }
 
 interface TaskState {
@@ -36,6 +38,8 @@ export type Said = Pick<CheckpointFacts, 'sources' | 'watermarks' | 'outputs'>;
 
 export class Round implements Barrier {
   readonly number: number;
+  /** Nothing comes after it: there is nothing to go on with. */
+  readonly finishes: boolean;
   /** Monotonic milliseconds. */
   readonly since: number;
   readonly given: Given;
@@ -53,12 +57,14 @@ export class Round implements Barrier {
   constructor(options: {
     readonly worker: Worker;
     readonly number: number;
+    readonly finishes: boolean;
     readonly tasks: Iterable<readonly [component: string, task: number]>;
     readonly whole: ReadonlySet<string>;
     readonly carried: Given;
     readonly everywhere: () => void;
   }) {
     this.number = options.number;
+    this.finishes = options.finishes;
     this.#worker = options.worker;
     this.#whole = options.whole;
     this.given = options.carried;
@@ -76,18 +82,24 @@ export class Round implements Barrier {
 
   passed(component: string, task: number, { state, splits, outputs, completed }: TaskPart): void {
     if (!this.#missing.delete(nameOf(component, task))) throw new Error(`${nameOf(component, task)} took part twice`);
-    if (state !== undefined && !this.#givenUp) {
-      const snapshot = state.store.snapshot(this.#whole.has(component) ? 'all' : 'changes');
-      this.#states.push({ component, task, watermark: state.watermark, snapshot });
-    }
+    if (state !== undefined && !this.#givenUp) this.#begin(component, task, state);
     if (splits !== undefined) this.#sources[component] = { ...this.#sources[component], ...Object.fromEntries(splits) };
     if (outputs !== undefined) {
       const before = this.given.outputs.get(component);
       if (before === undefined) this.given.outputs.set(component, [...outputs]);
       else before.push(...outputs);
     }
-    if (completed !== undefined) this.given.completed.push(completed);
+    if (completed !== undefined) this.given.completed.set(nameOf(component, task), completed);
     if (this.#missing.size === 0) this.#everywhere();
+  }
+
+  #begin(component: string, task: number, { store, watermark }: NonNullable<TaskPart['state']>): void {
+    try {
+      const snapshot = store.snapshot(this.#whole.has(component) ? 'all' : 'changes');
+      this.#states.push({ component, task, watermark, snapshot });
+    } catch (thrown) {
+      this.#worker.fail(thrown as MillraceError); // what is kept of it elsewhere cannot be read
+    }
   }
 
   /** It will not be kept: the next one has what this one would have had. */
