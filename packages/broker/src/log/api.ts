@@ -95,7 +95,7 @@ export interface TransactionalProducer {
   /**
    * One transaction: when it resolves, it is decided for good, and all of these records are readable; at no time are some of
    * them. One call at a time. A record that no topic takes is refused before anything is written. PRODUCER_FENCED: another
-   * producer was started with the id, or it took longer than a minute. After whatever it rejects with, another producer that
+   * producer was started with the id, or it took longer than a minute (or transaction.max.timeout.ms of a broker over this log). After whatever it rejects with, another producer that
    * is started with the id finds either all of the records committed or none.
    */
   commit(records: readonly ProducerRecord[]): Promise<void>;

@@ -247,6 +247,10 @@ export class DirectoryLog implements Log {
   /** A sync failed: everything that waits or comes later learns why. */
   stop(error: LogError): void {
     for (const partition of this.partitions()) partition.refuse(error);
+    void this.coordinator?.then(
+      (coordinator) => coordinator.stop(error),
+      () => undefined,
+    );
   }
 
   private async closeParts(): Promise<void> {

@@ -3,18 +3,21 @@ import { test } from 'node:test';
 import { LogError } from '../errors.ts';
 import { type FaultyStorage, seededRandom } from '../log/faulty-storage.ts';
 import { settled } from './coordinator.fixture.ts';
-import { Client, Load, TIMEOUT } from './load.fixture.ts';
+import { Client, Load, LocalClient, TIMEOUT } from './load.fixture.ts';
 
 /**
  * The power goes, or the process is killed, at every operation of a scripted load: commits, aborts, time-outs, fencing,
- * transactions that interleave. `load.fixture.ts` says what must hold after each.
+ * transactions that interleave, of clients and of producers in the process itself. `load.fixture.ts` says what must hold after each.
  */
 interface Cast {
   readonly a: Client;
   readonly b: Client;
+  readonly local: LocalClient;
 }
 
-async function script(load: Load, { a, b }: Cast): Promise<void> {
+type Script = (load: Load, cast: Cast) => Promise<void>;
+
+const remote: Script = async (load, { a, b }) => {
   await load.open();
   await Promise.all([load.start(a), load.start(b)]);
   await load.produce(a, 0);
@@ -42,16 +45,31 @@ async function script(load: Load, { a, b }: Cast): Promise<void> {
   await load.open();
   await load.end(b, true);
   await load.close();
-}
+};
+
+const inProcess: Script = async (load, { a, local }) => {
+  const heir = new LocalClient('local');
+  const all = (...work: Promise<void>[]) => load.patiently(Promise.all(work));
+  await load.open();
+  await all(load.start(a), load.startLocal(local));
+  await all(load.produce(a, 0), load.publish(local));
+  await all(load.publish(local), load.startLocal(heir));
+  await all(load.publish(heir), load.publish(local), load.end(a, true));
+  await load.close();
+  await load.open();
+  await all(load.startLocal(heir));
+  await all(load.publish(heir));
+  await load.close();
+};
 
 /** What a fenced client or one that meets an open transaction is told. */
 function concurrent(error: unknown): void {
   if (!(error instanceof LogError) || !['CONCURRENT_TRANSACTIONS', 'PRODUCER_FENCED'].includes(error.code)) throw error;
 }
 
-async function until(cutAt: number | undefined): Promise<{ load: Load; cast: Cast }> {
+async function until(script: Script, cutAt?: number): Promise<{ load: Load; cast: Cast }> {
   const load = new Load();
-  const cast = { a: new Client('a'), b: new Client('b') };
+  const cast = { a: new Client('a'), b: new Client('b'), local: new LocalClient('local') };
   load.storage.cutAt = cutAt;
   try {
     await script(load, cast);
@@ -61,25 +79,30 @@ async function until(cutAt: number | undefined): Promise<{ load: Load; cast: Cas
   return { load, cast };
 }
 
-/** Recovers; the clients come back and ask again for what they got no answer to. */
-async function goOn(load: Load, { a, b }: Cast, found: FaultyStorage): Promise<void> {
+/** Recovers; the clients come back and ask again for what they got no answer to, and those in the process go on. */
+async function goOn(load: Load, { a, b, local }: Cast, found: FaultyStorage): Promise<void> {
   load.storage = found;
   await load.open();
   for (const client of [a, b]) if (client.attempt?.outcome === 'unknown') await load.end(client, true);
+  if (load.attempts.some(({ group }) => group.startsWith(local.transactionalId))) {
+    await load.startLocal(local);
+    await load.publish(local);
+  }
   await load.verify();
   await load.close();
 }
 
-test('wherever the power goes, what was committed is there whole, what was not is not, and nothing hangs', async () => {
-  const { load: calm } = await until(undefined);
+/** With an odd seed the power goes a second time. */
+async function cutEverywhere(script: Script, commits: number, seeds: readonly number[]): Promise<void> {
+  const { load: calm } = await until(script);
   const operations = calm.storage.operations;
-  assert.equal(calm.attempts.filter(({ outcome }) => outcome === 'committed').length, 4, 'the script commits');
+  assert.equal(calm.attempts.filter(({ outcome }) => outcome === 'committed').length, commits, 'the script commits');
   await calm.open();
   await calm.verify();
   assert.ok(operations > 100, `the load has only ${operations} operations`);
   for (let cutAt = 1; cutAt <= operations; cutAt++) {
-    for (let seed = 0; seed < 2; seed++) {
-      const { load, cast } = await until(cutAt);
+    for (const seed of seeds) {
+      const { load, cast } = await until(script, cutAt);
       const random = seededRandom(cutAt * 1000 + seed);
       try {
         let found = load.storage.afterPowerCut(random);
@@ -91,7 +114,7 @@ test('wherever the power goes, what was committed is there whole, what was not i
       }
     }
   }
-});
+}
 
 /** The power goes once more, while the decisions are carried out again. */
 async function cutAgain(load: Load, found: FaultyStorage, random: () => number): Promise<FaultyStorage> {
@@ -106,14 +129,27 @@ async function cutAgain(load: Load, found: FaultyStorage, random: () => number):
   return found.afterPowerCut(random);
 }
 
-test('wherever the process is killed, the same holds', async () => {
-  const { load: calm } = await until(undefined);
+async function killEverywhere(script: Script): Promise<void> {
+  const { load: calm } = await until(script);
   for (let cutAt = 1; cutAt <= calm.storage.operations; cutAt++) {
-    const { load, cast } = await until(cutAt);
+    const { load, cast } = await until(script, cutAt);
     try {
       await goOn(load, cast, load.storage.afterKill());
     } catch (error) {
       throw new Error(`killed at operation ${cutAt}`, { cause: error });
     }
   }
+}
+
+test('wherever the power goes, what was committed is there whole, what was not is not, and nothing hangs', async () => {
+  await cutEverywhere(remote, 4, [0, 1]);
+});
+
+test('the same for producers in the process itself', async () => {
+  await cutEverywhere(inProcess, 4, [1]);
+});
+
+test('wherever the process is killed, the same holds', async () => {
+  await killEverywhere(remote);
+  await killEverywhere(inProcess);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { codeOf, LogError } from '../errors.ts';
+import type { TransactionalProducer } from '../log/api.ts';
 import { batchOf, committedByClient, durable } from '../log/client.fixture.ts';
 import { FaultyStorage, seededRandom } from '../log/faulty-storage.ts';
 import { type DirectoryLog, openDirectoryLog } from '../log/log.ts';
@@ -45,9 +46,21 @@ export class Client {
   }
 }
 
+/** A producer in the broker's own process. */
+export class LocalClient {
+  readonly transactionalId: string;
+  producer: TransactionalProducer | undefined;
+
+  constructor(transactionalId: string) {
+    this.transactionalId = transactionalId;
+  }
+}
+
 export class Load {
   storage: FaultyStorage;
   readonly clock = new ManualClock();
+  /** One for all of its lives: a directory never gives an id twice. */
+  private readonly random = seededRandom(1);
   readonly attempts: Attempt[] = [];
   readonly ids = new Set<number>();
   log!: DirectoryLog;
@@ -58,8 +71,8 @@ export class Load {
   }
 
   async open(): Promise<void> {
-    const { storage, clock } = this;
-    const log = await openDirectoryLog({ directory: '/data', storage, clock, random: seededRandom(1) });
+    const { storage, clock, random } = this;
+    const log = await openDirectoryLog({ directory: '/data', storage, clock, random });
     if (log.catalog.find(TOPIC) === undefined) await log.createTopic(TOPIC, { partitions: PARTITIONS });
     this.log = log;
     this.coordinator = await log.transactions();
@@ -150,6 +163,30 @@ export class Load {
     }
   }
 
+  async startLocal(client: LocalClient): Promise<void> {
+    client.producer = undefined;
+    client.producer = await this.log.transactionalProducer(client.transactionalId);
+  }
+
+  /** A whole transaction. What it rejects leaves open whether it is there; that it is there in part never is. */
+  async publish(client: LocalClient): Promise<void> {
+    const { producer, transactionalId } = client;
+    if (producer === undefined) return;
+    const group = `${transactionalId}.${this.attempts.length}`;
+    const values = Array.from({ length: 6 }, (_, n) => ({ partition: n % PARTITIONS, value: `${group}/${n}` }));
+    const attempt: Attempt = { group, values, offsets: false, broken: false, outcome: 'unknown' };
+    this.attempts.push(attempt);
+    const records = values.map(({ partition, value }) => ({ topic: TOPIC, partition, value: Buffer.from(value) }));
+    try {
+      await producer.commit(records);
+      attempt.outcome = 'committed';
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      // Whoever is fenced has asked for the abort, or for nothing; a producer that failed is started again.
+      client.producer = undefined;
+    }
+  }
+
   private async guarded(client: Client, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -183,6 +220,20 @@ export class Load {
 
   private partition(number: number): Partition {
     return this.log.catalog.topic(TOPIC).partitions[number]!;
+  }
+
+  /** What waits for the disk may have to wait until the coordinator tries again, or for as long as is waited at all. */
+  async patiently<T>(work: Promise<T>): Promise<T> {
+    let over = false;
+    const done = () => {
+      over = true;
+    };
+    work.then(done, done);
+    for (let turns = 0; !over; turns++) {
+      await settled();
+      if (turns > 5) this.clock.advance(1000);
+    }
+    return work;
   }
 
   // ---- what must hold ----

@@ -86,7 +86,7 @@ interface Entry {
   /** Of the one timer that an entry has: its transaction's end of time, or the next attempt to carry a decision out. */
   cancelTimer: () => void;
   /** Those who wait until it is in the middle of nothing. */
-  waiting: (() => void)[];
+  waiting: { readonly go: () => void; readonly fail: (error: LogError) => void }[];
 }
 
 export class TransactionCoordinator {
@@ -95,6 +95,8 @@ export class TransactionCoordinator {
   private readonly running = new Set<Promise<void>>();
   private cancelExpiry: () => void = () => undefined;
   private closed = false;
+  /** Why no step will ever be taken any more. */
+  private over: LogError | undefined;
   /** A broker that is started over an open log sets its own. */
   limits: TransactionLimits;
 
@@ -175,11 +177,21 @@ export class TransactionCoordinator {
     return refusalOf(current, { producerId, producerEpoch }, topic, partition);
   }
 
-  /** Resolves when the id is in the middle of no step: then is the time to repeat what was answered CONCURRENT_TRANSACTIONS. */
-  whenIdle(id: string): Promise<void> {
+  /**
+   * Resolves when the id is in the middle of no step: then is the time to repeat what was answered CONCURRENT_TRANSACTIONS.
+   * Rejects when that will never be, because the log takes nothing any more.
+   */
+  async whenIdle(id: string): Promise<void> {
+    if (this.over !== undefined) throw this.over;
     const entry = this.entries.get(id);
-    if (entry === undefined || this.closed || isIdle(entry)) return Promise.resolve();
-    return new Promise((resolve) => entry.waiting.push(resolve));
+    if (entry === undefined || isIdle(entry)) return;
+    await new Promise<void>((go, fail) => entry.waiting.push({ go, fail }));
+  }
+
+  /** The log has stopped, or is about to be closed. */
+  stop(error: LogError): void {
+    this.over = error;
+    for (const entry of this.entries.values()) for (const { fail } of entry.waiting.splice(0)) fail(error);
   }
 
   /** ListTransactions: what there is of those states, and which names of states mean nothing. */
@@ -213,10 +225,8 @@ export class TransactionCoordinator {
   async close(): Promise<void> {
     this.closed = true;
     this.cancelExpiry();
-    for (const entry of this.entries.values()) {
-      entry.cancelTimer();
-      wake(entry);
-    }
+    for (const entry of this.entries.values()) entry.cancelTimer();
+    this.stop(closing());
     await Promise.allSettled(this.running);
   }
 
@@ -246,7 +256,7 @@ export class TransactionCoordinator {
   /** One step, or with nothing the end of the id. Nothing has happened when it throws, unless the log has stopped. */
   private async write(entry: Entry, next: Transaction | undefined): Promise<void> {
     const { log } = this.options;
-    if (this.closed) throw new LogError('COORDINATOR_NOT_AVAILABLE', 'the log is being closed');
+    if (this.closed) throw closing();
     const done = () => {
       entry.writing = false;
     };
@@ -261,7 +271,7 @@ export class TransactionCoordinator {
       if (entry.current === undefined) this.entries.delete(entry.transactionalId);
       throw unavailable(`transactional id '${entry.transactionalId}' cannot take a step`, error);
     } finally {
-      if (isIdle(entry)) wake(entry);
+      if (isIdle(entry)) for (const { go } of entry.waiting.splice(0)) go();
     }
   }
 
@@ -369,8 +379,8 @@ function isIdle({ writing, current }: Entry): boolean {
   return !writing && (current === undefined || !isPreparing(current.state));
 }
 
-function wake(entry: Entry): void {
-  for (const go of entry.waiting.splice(0)) go();
+function closing(): LogError {
+  return new LogError('COORDINATOR_NOT_AVAILABLE', 'the log is being closed');
 }
 
 function isState(name: string): boolean {

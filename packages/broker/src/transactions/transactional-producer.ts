@@ -38,7 +38,8 @@ export async function startTransactionalProducer(
 ): Promise<TransactionalProducer> {
   const coordinator = await log.transactions();
   const { clock } = log.directory;
-  const request = { transactionalId, timeoutMs: TIMEOUT, expected: undefined };
+  const timeoutMs = Math.min(TIMEOUT, coordinator.limits.maxTimeoutMs);
+  const request = { transactionalId, timeoutMs, expected: undefined };
   const identity = await patiently(coordinator, clock, transactionalId, () => coordinator.initProducerId(request));
   return new LocalProducer({ log, coordinator, clock, random, transactionalId, identity });
 }
@@ -188,8 +189,10 @@ async function patiently<T>(coordinator: TransactionCoordinator, clock: Clock, i
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = clock.setTimer(giveUpAt - clock.now(), resolve);
-    void coordinator.whenIdle(id).then(resolve);
-    await promise;
-    cancel();
+    try {
+      await Promise.race([promise, coordinator.whenIdle(id)]);
+    } finally {
+      cancel();
+    }
   }
 }

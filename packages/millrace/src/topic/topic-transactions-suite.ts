@@ -68,23 +68,26 @@ export function topicTransactionsSuite(name: string, open: () => Promise<Backend
 }
 
 async function all(log: TopicLog): Promise<void> {
-  await log.ensureTopic({ name: 'suite.all', partitions: PARTITIONS });
+  await log.ensureTopic({ name: 'transactions.all', partitions: PARTITIONS });
   const transactions = log.transactions('all');
   assert.equal(await transactions.claim(), undefined);
   const records = keyed(60);
-  await transactions.publish('suite.all', records, bytes('first'));
-  const found = await seen(log, 'suite.all', records.length);
+  await transactions.publish('transactions.all', records, bytes('first'));
+  const found = await seen(log, 'transactions.all', records.length);
   assert.deepEqual(found.flat().sort(), records.map(({ value }) => text(value!)).sort());
   assert.ok(found.every((values) => values.length > 0));
   // Equal keys go where `produce` puts them.
-  await log.produce('suite.all', records);
-  for (const values of await committed(log, 'suite.all'))
+  await log.produce('transactions.all', records);
+  for (const values of await committed(log, 'transactions.all'))
     assert.deepEqual(values.slice(0, values.length / 2), values.slice(values.length / 2));
   const headers = [{ key: 'trace', value: bytes('abc') }];
-  await transactions.publish('suite.all', [record('whole', { key: bytes('k'), timestamp: 77, headers })], bytes('2nd'));
-  await seen(log, 'suite.all', 2 * records.length + 1);
-  const ends = await log.offsets('suite.all', 'latest');
-  const whole = ends.map((_, partition) => readAll(log, 'suite.all', partition, 0, 1));
+  await transactions.publish(
+    'transactions.all',
+    [record('whole', { key: bytes('k'), timestamp: 77, headers })],
+    bytes('2nd'),
+  );
+  const shares = await seen(log, 'transactions.all', 2 * records.length + 1);
+  const whole = shares.map(({ length }, partition) => readAll(log, 'transactions.all', partition, 0, length));
   const last = (await Promise.all(whole)).flatMap(({ records: of }) => of).find(({ timestamp }) => timestamp === 77)!;
   assert.deepEqual([text(last.key), text(last.value)], ['k', 'whole']);
   assert.deepEqual(
@@ -94,7 +97,7 @@ async function all(log: TopicLog): Promise<void> {
 }
 
 async function refused(log: TopicLog): Promise<void> {
-  const topic = 'suite.done';
+  const topic = 'transactions.refused';
   await log.ensureTopic({ name: topic, partitions: PARTITIONS, config: { 'max.message.bytes': 2_000 } });
   const transactions = log.transactions('refused');
   await transactions.claim();
@@ -111,7 +114,7 @@ async function refused(log: TopicLog): Promise<void> {
 }
 
 async function order(log: TopicLog): Promise<void> {
-  await log.ensureTopic({ name: 'suite.ordered', partitions: PARTITIONS });
+  await log.ensureTopic({ name: 'transactions.ordered', partitions: PARTITIONS });
   const transactions = log.transactions('ordered');
   await transactions.claim();
   const wanted = new Map<string, string[]>();
@@ -123,9 +126,9 @@ async function order(log: TopicLog): Promise<void> {
       records.push(record(value, { key: bytes(key) }));
       wanted.set(key, [...(wanted.get(key) ?? []), value]);
     }
-    await transactions.publish('suite.ordered', records, bytes(`epoch ${epoch}`));
+    await transactions.publish('transactions.ordered', records, bytes(`epoch ${epoch}`));
   }
-  for (const values of await seen(log, 'suite.ordered', 4_500)) {
+  for (const values of await seen(log, 'transactions.ordered', 4_500)) {
     for (const [key, of] of Map.groupBy(values, (value) => value.slice(0, 5))) {
       assert.deepEqual(of, wanted.get(key));
       wanted.delete(key);
@@ -135,36 +138,36 @@ async function order(log: TopicLog): Promise<void> {
 }
 
 async function restart(log: TopicLog, backend: Backend): Promise<void> {
-  await log.ensureTopic({ name: 'suite.again' });
+  await log.ensureTopic({ name: 'transactions.again' });
   const first = log.transactions('again');
   await first.claim();
-  await first.publish('suite.again', [record('a')], bytes('one'));
-  await first.publish('suite.again', [], bytes('two'));
+  await first.publish('transactions.again', [record('a')], bytes('one'));
+  await first.publish('transactions.again', [], bytes('two'));
   const other = await backend.reopen();
   const second = other.transactions('again');
   assert.equal(text((await second.claim())!), 'two');
-  await second.publish('suite.again', [record('b')], bytes('three'));
+  await second.publish('transactions.again', [record('b')], bytes('three'));
   assert.equal(text((await second.claim())!), 'three');
-  assert.deepEqual(await seen(other, 'suite.again', 2), [['a', 'b']]);
+  assert.deepEqual(await seen(other, 'transactions.again', 2), [['a', 'b']]);
   await other.close();
 }
 
 async function fencing(log: TopicLog): Promise<void> {
-  await log.ensureTopic({ name: 'suite.fenced' });
+  await log.ensureTopic({ name: 'transactions.fenced' });
   const [old, young] = [log.transactions('fenced'), log.transactions('fenced')];
   await old.claim();
-  await old.publish('suite.fenced', [record('old')], bytes('old'));
+  await old.publish('transactions.fenced', [record('old')], bytes('old'));
   assert.equal(text((await young.claim())!), 'old');
-  await assert.rejects(old.publish('suite.fenced', [record('zombie')], bytes('zombie')), TransactionFenced);
-  await young.publish('suite.fenced', [record('young')], bytes('young'));
-  await assert.rejects(old.publish('suite.fenced', [record('zombie')], bytes('zombie')), TransactionFenced);
-  assert.deepEqual(await seen(log, 'suite.fenced', 2), [['old', 'young']]);
+  await assert.rejects(old.publish('transactions.fenced', [record('zombie')], bytes('zombie')), TransactionFenced);
+  await young.publish('transactions.fenced', [record('young')], bytes('young'));
+  await assert.rejects(old.publish('transactions.fenced', [record('zombie')], bytes('zombie')), TransactionFenced);
+  assert.deepEqual(await seen(log, 'transactions.fenced', 2), [['old', 'young']]);
   assert.equal(text((await old.claim())!), 'young', 'who claims again learns what came of it');
-  await assert.rejects(young.publish('suite.fenced', [record('zombie')], bytes('zombie')), TransactionFenced);
+  await assert.rejects(young.publish('transactions.fenced', [record('zombie')], bytes('zombie')), TransactionFenced);
 }
 
 async function between(log: TopicLog): Promise<void> {
-  const topic = 'suite.between';
+  const topic = 'transactions.between';
   await log.ensureTopic({ name: topic, partitions: PARTITIONS });
   const outcomes = { published: 0, fenced: 0 };
   for (let round = 0; round < 24; round++) {
@@ -197,28 +200,29 @@ async function between(log: TopicLog): Promise<void> {
 }
 
 async function independence(log: TopicLog): Promise<void> {
-  await log.ensureTopic({ name: 'suite.many', partitions: PARTITIONS });
+  await log.ensureTopic({ name: 'transactions.many', partitions: PARTITIONS });
   const ids = ['a', 'b', 'a.b', 'c/d'];
   const all = ids.map((id) => log.transactions(id));
   await Promise.all(all.map((one) => one.claim()));
   for (const epoch of [1, 2, 3]) {
-    await Promise.all(all.map((one, i) => one.publish('suite.many', keyed(5), bytes(`${ids[i]} ${epoch}`))));
+    await Promise.all(all.map((one, i) => one.publish('transactions.many', keyed(5), bytes(`${ids[i]} ${epoch}`))));
   }
   for (const id of ids) assert.equal(text((await log.transactions(id).claim())!), `${id} 3`);
-  assert.equal((await seen(log, 'suite.many', 60)).flat().length, 60);
+  assert.equal((await seen(log, 'transactions.many', 60)).flat().length, 60);
 }
 
 async function compaction(log: TopicLog, { compact }: Backend, t: TestContext): Promise<void> {
   if (typeof compact !== 'function') return t.skip(compact.skip);
-  await log.ensureTopic({ name: 'suite.compacted' });
+  await log.ensureTopic({ name: 'transactions.compacted' });
   const silent = log.transactions('silent');
   await silent.claim();
-  await silent.publish('suite.compacted', [record('x')], bytes('long ago'));
+  await silent.publish('transactions.compacted', [record('x')], bytes('long ago'));
   const busy = log.transactions('busy');
   await busy.claim();
   // Enough for a few segments.
   const padding = 'x'.repeat(200_000);
-  for (let epoch = 1; epoch <= 12; epoch++) await busy.publish('suite.compacted', [], bytes(`${epoch}${padding}`));
+  for (let epoch = 1; epoch <= 12; epoch++)
+    await busy.publish('transactions.compacted', [], bytes(`${epoch}${padding}`));
   const markers = (await committed(log, CONTROL_TOPIC)).flat().length;
   await compact(CONTROL_TOPIC);
   assert.ok((await committed(log, CONTROL_TOPIC)).flat().length < markers, 'nothing was compacted');

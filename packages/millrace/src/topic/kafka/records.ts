@@ -79,31 +79,45 @@ function abortedProducers(transactions: readonly { producerId: bigint; firstOffs
   };
 }
 
+interface Written {
+  readonly offset: bigint;
+  readonly value: Buffer | null;
+}
+
 /**
  * What a key is worth, told batch by batch from a read that shows all that there is: the value of its last record that is
  * committed. Unlike a reader of committed records it has not to wait for a transaction that somebody else has open.
  */
 export class CommittedValue {
   readonly #key: Uint8Array;
-  readonly #open = new Map<bigint, Buffer | null>();
-  value: Buffer | null | undefined;
+  readonly #open = new Map<bigint, Written>();
+  #found: Written | undefined;
 
   constructor(key: Uint8Array) {
     this.#key = key;
   }
 
-  /** Throws where the batches are not what they say. */
+  get value(): Buffer | null | undefined {
+    return this.#found?.value;
+  }
+
   follow(batch: RecordsBatch): void {
     const { producerId, attributes } = batch;
     if ((attributes & CONTROL) !== 0) {
-      if (endOf(batch) === COMMIT && this.#open.has(producerId)) this.value = this.#open.get(producerId);
+      const decided = this.#open.get(producerId);
+      if (decided && endOf(batch) === COMMIT) this.#commit(decided);
       this.#open.delete(producerId);
       return;
     }
     const last = batch.records.findLast(({ key }) => key !== null && Buffer.compare(key, this.#key) === 0);
     if (!last) return;
-    if ((attributes & TRANSACTIONAL) !== 0) this.#open.set(producerId, last.value);
-    else this.value = last.value;
+    const written = { offset: batch.firstOffset + BigInt(last.offsetDelta), value: last.value };
+    if ((attributes & TRANSACTIONAL) !== 0) this.#open.set(producerId, written);
+    else this.#commit(written);
+  }
+
+  #commit(written: Written): void {
+    if (!this.#found || written.offset > this.#found.offset) this.#found = written;
   }
 }
 
