@@ -121,6 +121,6 @@ While it runs, from another terminal:
     npx millrace consume alerts --follow
     npx millrace graph src/sensors.ts
 
-Its topics and positions are in \`.millrace/\`; \`npm start -- --fresh\` begins from nothing.
+Its topics and checkpoints are in \`.millrace/\`; \`npm start -- --fresh\` begins from nothing.
 `;
 }
