@@ -5,6 +5,8 @@ import { checkpointsBench } from './checkpoints.ts';
 import { kafkaBench } from './kafka.ts';
 import { latencyBench } from './latency.ts';
 import { logBench } from './log.ts';
+import { millionKeysBench } from './million-keys.ts';
+import { recoveryBench } from './recovery.ts';
 import { startBench } from './start.ts';
 import { stateBench } from './state.ts';
 import { windowsBench } from './windows.ts';
@@ -15,6 +17,8 @@ const benches: readonly Bench[] = [
   windowsBench,
   stateBench,
   checkpointsBench,
+  millionKeysBench,
+  recoveryBench,
   latencyBench,
   logBench,
   startBench,
