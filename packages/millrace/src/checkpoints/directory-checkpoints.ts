@@ -9,10 +9,11 @@
 import { MillraceError, messageOf } from '../errors.ts';
 import type { Storage } from '../runtime/storage.ts';
 import type { Epoch } from '../topology/epoch.ts';
-import { compareEpochs, epochText } from '../topology/epoch.ts';
+import { compareEpochs } from '../topology/epoch.ts';
 import type { CheckpointFile, Pause } from './checkpoint-file.ts';
-import { CheckpointFileWriter, Damage } from './checkpoint-file.ts';
+import { CheckpointFileWriter } from './checkpoint-file.ts';
 import { CheckpointFolder, isMissing } from './checkpoint-folder.ts';
+import { CheckpointReader } from './checkpoint-reader.ts';
 import type {
   CheckpointFacts,
   CheckpointInfo,
@@ -25,7 +26,7 @@ import { DirectoryWriter } from './directory-writer.ts';
 import type { CheckpointManifest, KeptEpoch, Manifest, OutputEntry, PartEntry, PartRef } from './manifest.ts';
 import { Merging } from './merging.ts';
 import { checkpointName, mergedName } from './names.ts';
-import { infoOf, savedCheckpoint } from './saved-checkpoint.ts';
+import { infoOf } from './saved-checkpoint.ts';
 import { Chains, StoredPart } from './stored-part.ts';
 
 export interface CheckpointsOptions {
@@ -48,9 +49,9 @@ export function openCheckpoints(options: CheckpointsOptions): CheckpointStore {
 class DirectoryCheckpoints implements CheckpointStore {
   readonly #folder: CheckpointFolder;
   readonly #claims: Claims;
+  readonly #reader: CheckpointReader;
   readonly #topology: string;
   readonly #retain: number;
-  readonly #pause: Pause;
   readonly #log: (text: string) => void;
   readonly #chains = new Chains();
   readonly #merging: Merging;
@@ -61,8 +62,6 @@ class DirectoryCheckpoints implements CheckpointStore {
   #published: Epoch | undefined;
   #writing: DirectoryWriter | undefined;
   #last = 0;
-  /** Files of what is being read, until it is released. */
-  readonly #inUse = new Set<readonly CheckpointFile[]>();
   /** Files that could not be removed. */
   readonly #stuck = new Set<string>();
 
@@ -71,14 +70,15 @@ class DirectoryCheckpoints implements CheckpointStore {
     this.#claims = new Claims(storage, this.#folder.claims);
     this.#topology = topology;
     this.#retain = retain;
-    this.#pause = () => new Promise((resolve) => soon(resolve));
     this.#log = log;
+    const pause: Pause = () => new Promise((resolve) => soon(resolve));
+    this.#reader = new CheckpointReader(this.#folder, pause, log);
     this.#merging = new Merging({
       folder: this.#folder,
       chains: this.#chains,
       name: () => mergedName(this.#own(), ++this.#merged),
       allowed: () => this.#expectNewest(),
-      pause: this.#pause,
+      pause,
       log,
     });
   }
@@ -94,27 +94,15 @@ class DirectoryCheckpoints implements CheckpointStore {
   }
 
   async completed(damaged?: 'left out'): Promise<readonly CheckpointInfo[]> {
-    const completed = this.#completed();
+    const found = this.#reader.newestFirst();
     // What another process has completed just now may not be durable yet, and from here on things depend on it.
     if (this.#incarnation !== undefined) await this.#folder.storage.syncDirectory(this.#folder.path);
-    if (damaged === 'left out') return completed.flatMap((epoch) => this.#ifReadable(epoch) ?? []).map(infoOf);
-    const [newest] = completed;
-    if (newest === undefined) return [];
-    const lineage = [await this.#readable(newest)];
-    for (const { epoch, unpublished } of lineage[0]!.checkpoint.kept) {
-      const file = unpublished ? await this.#readable(epoch) : this.#ifReadable(epoch);
-      if (file !== undefined) lineage.push(file);
-      else this.#log(`checkpoint ${epochText(epoch)} cannot be read any more; nothing needs it`);
-    }
-    return lineage.map(infoOf);
+    const files = damaged === 'left out' ? this.#reader.readable(found) : await this.#reader.lineageOf(found[0]);
+    return files.map(infoOf);
   }
 
-  async read(epoch: Epoch): Promise<SavedCheckpoint> {
-    try {
-      return await this.#read(epoch);
-    } catch (error) {
-      throw error instanceof Damage ? await this.#corrupt(epoch, error) : error;
-    }
+  read(epoch: Epoch): Promise<SavedCheckpoint> {
+    return this.#reader.read(epoch);
   }
 
   resume(from: Epoch | undefined): void {
@@ -155,32 +143,6 @@ class DirectoryCheckpoints implements CheckpointStore {
   #expectNewest(): void {
     const newest = this.#claims.newest();
     if (newest > this.#own()) throw new MillraceError('MR_SUPERSEDED', [this.#topology, this.#own(), newest]);
-  }
-
-  /** The newest first. */
-  #completed(): Epoch[] {
-    return this.#folder
-      .list()
-      .filter(({ kind, isFinished }) => kind === 'checkpoint' && isFinished)
-      .map(({ epoch }) => epoch)
-      .sort((a, b) => compareEpochs(b, a));
-  }
-
-  async #read(epoch: Epoch): Promise<SavedCheckpoint> {
-    const file = this.#folder.open(checkpointName(epoch));
-    const state = this.#folder.stateOf(file);
-    const files = [file, ...[...state.values()].flat().map((part) => part.file)];
-    const release = () => void this.#inUse.delete(files);
-    this.#inUse.add(files);
-    try {
-      for (const parts of state.values()) for (const part of parts) await part.file.verify(part.entry, this.#pause);
-      for (const output of file.manifest.outputs) await file.verify(output, this.#pause);
-    } catch (error) {
-      release();
-      throw error;
-    }
-    const later = 'it was whole when it was read before: start again to be told what an older one would mean';
-    return savedCheckpoint(file, state, (damage) => refusal(epoch, damage, later), release);
   }
 
   async #complete(writer: DirectoryWriter, epoch: Epoch, facts: CheckpointFacts): Promise<CheckpointInfo> {
@@ -244,9 +206,9 @@ class DirectoryCheckpoints implements CheckpointStore {
     if (newest === undefined) return [];
     const [last] = this.#kept;
     if (last !== undefined && compareEpochs(last.checkpoint.epoch, newest) === 0) return this.#kept;
-    const file = this.#ifReadable(newest);
+    const [file] = this.#reader.readable([newest]);
     if (file === undefined) return [];
-    return [file, ...file.checkpoint.kept.flatMap(({ epoch }) => this.#ifReadable(epoch) ?? [])];
+    return [file, ...this.#reader.readable(file.checkpoint.kept.map(({ epoch }) => epoch))];
   }
 
   #isUnpublished({ checkpoint, manifest }: CheckpointFile): boolean {
@@ -268,9 +230,8 @@ class DirectoryCheckpoints implements CheckpointStore {
     try {
       if (this.#claims.newest() > own) return;
       const kept = this.#kept.flatMap((file) => [file.name, ...file.checkpoint.files.keys()]);
-      const needed = new Set([...kept, ...this.#merging.files]);
+      const needed = new Set([...kept, ...this.#merging.files, ...this.#reader.filesInUse()]);
       for (const parts of this.#chains.all().values()) for (const { file } of parts) needed.add(file.name);
-      for (const files of this.#inUse) for (const { name } of files) needed.add(name);
       for (const { name, epoch, isFinished } of this.#folder.list()) {
         const isAtWork = epoch.incarnation > own || (epoch.incarnation === own && !isFinished);
         if (!isAtWork && !needed.has(name)) this.#remove(name);
@@ -290,46 +251,4 @@ class DirectoryCheckpoints implements CheckpointStore {
       this.#log(`${this.#folder.pathOf(name)} is not needed any more and could not be removed: ${messageOf(error)}`);
     }
   }
-
-  #ifReadable(epoch: Epoch): CheckpointFile | undefined {
-    try {
-      const file = this.#folder.open(checkpointName(epoch));
-      this.#folder.stateOf(file);
-      return file;
-    } catch (error) {
-      if (error instanceof Damage) return undefined;
-      throw error;
-    }
-  }
-
-  async #readable(epoch: Epoch): Promise<CheckpointFile> {
-    try {
-      return this.#folder.open(checkpointName(epoch));
-    } catch (error) {
-      throw error instanceof Damage ? await this.#corrupt(epoch, error) : error;
-    }
-  }
-
-  /** The refusal, with what there is to go on from. */
-  async #corrupt(epoch: Epoch, damage: Damage): Promise<Error> {
-    const completed = this.#completed();
-    for (const older of completed.filter((one) => compareEpochs(one, epoch) < 0)) {
-      try {
-        const { info, release } = await this.#read(older);
-        release();
-        const newer = completed.filter((one) => compareEpochs(one, older) > 0).map(epochText);
-        const epochs = new Set([...newer, epochText(epoch)]).size;
-        const way = `--from ${epochText(older)} goes on from the newest older one that can be read, of ${new Date(info.facts.at).toISOString()}`;
-        const price = epochs === 1 ? 'the outputs of one epoch' : `the outputs of ${epochs} epochs`;
-        return refusal(epoch, damage, `${way}, and sinks get ${price} a second time`);
-      } catch (error) {
-        if (!(error instanceof Damage)) throw error;
-      }
-    }
-    return refusal(epoch, damage, 'no older one can be read: start from a savepoint with --from, or from nothing');
-  }
-}
-
-function refusal(epoch: Epoch, { path, message }: Damage, older: string): Error {
-  return new MillraceError('MR_CHECKPOINT_CORRUPT', [epochText(epoch), path, message, older]);
 }
