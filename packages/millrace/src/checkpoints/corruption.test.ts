@@ -213,6 +213,16 @@ test('damage that comes after a checkpoint was read is noticed when its keys are
   assert.equal(storage.openFiles, 0);
 });
 
+test('a running topology that reads a checkpoint again checks it again', async () => {
+  const { storage, epoch } = await four();
+  const { store } = open(storage);
+  await store.claim();
+  (await store.read(epoch)).release();
+  storage.flip(path(name(1)), 12);
+  store.begin(5).abandon();
+  await assert.rejects(store.read(epoch), { code: 'MR_CHECKPOINT_CORRUPT' });
+});
+
 test('a disk that cannot read is damage; one that opens no more files is not', async () => {
   const { storage, epoch } = await four();
   const realOpen = storage.open.bind(storage);

@@ -243,6 +243,23 @@ test('a start that was overtaken removes nothing any more: the newer one may sta
   assert.deepEqual(stateOf(await newer.read(epoch), 'a'), all('x', 'y'));
 });
 
+test('a start that claims while an older one removes what it does not need loses nothing', async () => {
+  const storage = disk();
+  const old = await started(storage, { retain: 1 });
+  const { epoch } = await write(old.store, 1, { what: 'all', state: { a: all('x') } });
+  const list = storage.list.bind(storage);
+  storage.list = (directory) => {
+    // The older one has looked at the claims already.
+    if (directory === DIRECTORY) {
+      storage.createNew(`${DIRECTORY}/claims/00000002`);
+      storage.createNew(`${DIRECTORY}/00000002-00000002.checkpoint.part`);
+    }
+    return list(directory);
+  };
+  await write(old.store, 2, { what: 'all', state: { a: all('y') }, parent: epoch });
+  assert.deepEqual(files(storage), ['00000001-00000002.checkpoint', '00000002-00000002.checkpoint.part']);
+});
+
 test('what an older start completed too late is never restored once a newer one has completed something', async () => {
   const storage = disk();
   const old = await started(storage);

@@ -190,9 +190,8 @@ class DirectoryCheckpoints implements CheckpointStore {
   }
 
   /** Whether it says anything that the parts before it do not. */
-  #adds({ component, what, keys, shapes }: PartEntry): boolean {
-    const last = this.#chains.of(component).at(-1);
-    return what === 'all' || keys > 0 || last === undefined || last.shapesText !== JSON.stringify(shapes);
+  #adds({ component, what, keys }: PartEntry): boolean {
+    return what === 'all' || keys > 0 || this.#chains.of(component).length === 0;
   }
 
   /** Of the lineage that the next one goes on from, what stays when it is complete. The newest first. */
