@@ -3,14 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { features } from './features.ts';
 import { embedded } from './ground.ts';
 import { killAgainAndAgain } from './kill.ts';
-import { scenarios } from './scenarios.ts';
+import { wordCount } from './word-count.ts';
 
 const KILLS = 5;
 
 describe('killed with SIGKILL under load', { concurrency: true }, () => {
-  for (const scenario of scenarios)
+  for (const scenario of [wordCount, features])
     test(`${scenario.name}: ${KILLS} kills over the embedded log lose nothing and double nothing`, async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'millrace-kill-'));
       t.after(() => rmSync(folder, { recursive: true, force: true }));

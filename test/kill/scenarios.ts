@@ -1,8 +1,8 @@
 import { features } from './features.ts';
 import type { Scenario } from './scenario.ts';
-import { wordCount } from './word-count.ts';
+import { manyWords, wordCount } from './word-count.ts';
 
-export const scenarios: readonly Scenario[] = [wordCount, features];
+export const scenarios: readonly Scenario[] = [wordCount, manyWords, features];
 
 export function scenarioNamed(name: string): Scenario {
   const found = scenarios.find((one) => one.name === name);

@@ -7,21 +7,21 @@ import type { Expected, Scenario } from './scenario.ts';
 import { scrambled } from './scenario.ts';
 
 const SENDERS = 7;
-const WORDS = 700;
 const WORDS_PER_LINE = 6;
 
-function lineOf(n: number): Line {
-  const word = (w: number) => `word-${scrambled(n * WORDS_PER_LINE + w) % WORDS}`;
+/** Of so many different words. */
+function lineOf(n: number, words: number): Line {
+  const word = (w: number) => `word-${scrambled(n * WORDS_PER_LINE + w) % words}`;
   const text = Array.from({ length: WORDS_PER_LINE }, (_, w) => word(w)).join(' ');
   return { n, sender: `sender-${n % SENDERS}`, text };
 }
 
-function model(count: number): Expected {
+function model(count: number, words: number): Expected {
   /** By word and sender, the numbers of the lines. */
   const expected = new Map<string, number[]>();
   const totals = new Map<string, number>();
   for (let n = 0; n < count; n++) {
-    const { sender, text } = lineOf(n);
+    const { sender, text } = lineOf(n, words);
     for (const word of text.split(' ')) {
       const key = `${word} of ${sender}`;
       const found = expected.get(key);
@@ -53,8 +53,8 @@ function model(count: number): Expected {
   };
 }
 
-export const wordCount: Scenario = {
-  name: 'word count',
+const counting = (name: string, words: number): Scenario => ({
+  name,
   module: join(import.meta.dirname, 'jobs', 'word-count.ts'),
   input: {
     topic: lines.name,
@@ -63,7 +63,11 @@ export const wordCount: Scenario = {
   },
   topics: [counts.name],
   config: () => ({}),
-  line: (n) => JSON.stringify(lineOf(n)),
+  line: (n) => JSON.stringify(lineOf(n, words)),
   closing: () => [],
-  expect: async (count) => model(count),
-};
+  expect: async (count) => model(count, words),
+});
+
+export const wordCount = counting('word count', 700);
+/** So much state that a start has not restored all of it when it goes on, or is killed. */
+export const manyWords = counting('many words', 200_000);
