@@ -23,10 +23,16 @@ export type Fault =
   | { readonly kind: 'failedSync'; readonly at: number }
   /** The wall clock of the machine jumps. */
   | { readonly kind: 'clock'; readonly at: number; readonly by: number }
-  /** A sink that is modelled does as it is told, and its answer is lost, or late, or it refuses. */
-  | { readonly kind: 'lostAck'; readonly at: number; readonly lasts: number }
-  | { readonly kind: 'lateAck'; readonly at: number; readonly lasts: number; readonly by: number }
-  | { readonly kind: 'refusal'; readonly at: number; readonly lasts: number }
+  /** A sink that is modelled does as it is told, and its answer is lost, or late, or it refuses. `sink` counts all of them. */
+  | { readonly kind: 'lostAck'; readonly at: number; readonly lasts: number; readonly sink: number }
+  | {
+      readonly kind: 'lateAck';
+      readonly at: number;
+      readonly lasts: number;
+      readonly by: number;
+      readonly sink: number;
+    }
+  | { readonly kind: 'refusal'; readonly at: number; readonly lasts: number; readonly sink: number }
   /** User code of some component throws, so many times. */
   | { readonly kind: 'throws'; readonly at: number; readonly times: number; readonly component: number }
   /** The next input comes twice, `by` ms late, or in front of it comes one that nobody can read. */
@@ -50,8 +56,8 @@ const WEIGHTS: { readonly [K in FaultKind]: number } = {
   failedSync: 1,
   clock: 1,
   lostAck: 2,
-  lateAck: 1,
-  refusal: 1,
+  lateAck: 2,
+  refusal: 2,
   throws: 1,
   doubled: 1,
   late: 1,
@@ -62,7 +68,7 @@ export const FAULT_KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
 /** Some faults of these kinds, by time, all begun before `lasts` ms. */
 export function faultsOf(random: () => number, kinds: readonly FaultKind[], lasts: number): readonly Fault[] {
   if (kinds.length === 0) return [];
-  const count = 1 + Math.floor(random() ** 2 * 10);
+  const count = 1 + Math.floor(random() * 10);
   const whole = (most: number) => Math.floor(random() * most);
   const faults = Array.from({ length: count }, () => faultOf(pick(random, kinds), whole(lasts), whole, random));
   return faults.sort((a, b) => a.at - b.at);
@@ -94,12 +100,12 @@ function faultOf(kind: FaultKind, at: number, whole: (most: number) => number, r
     case 'slowDisk':
       return { kind, at, lasts: 100 + whole(1500), by: 20 + whole(400) };
     case 'lateAck':
-      return { kind, at, lasts: 100 + whole(1500), by: 20 + whole(400) };
+      return { kind, at, lasts: 100 + whole(1500), by: 20 + whole(600), sink: whole(100) };
     case 'fullDisk':
       return { kind, at, lasts: 20 + whole(1000) };
     case 'lostAck':
     case 'refusal':
-      return { kind, at, lasts: 20 + whole(600) };
+      return { kind, at, lasts: 20 + whole(600), sink: whole(100) };
     case 'clock':
       return { kind, at, by: (random() < 0.5 ? -1 : 1) * (1 + whole(20_000)) };
     case 'throws':

@@ -37,9 +37,34 @@ const CHECKPOINTS = '/checkpoints';
 
 /** For tests of the simulator itself: a mistake that is put into a part of the engine, from outside of it. */
 export interface Planted {
+  readonly storage?: (storage: Storage) => Storage;
   readonly store?: (store: CheckpointStore) => CheckpointStore;
   readonly built?: (built: Built) => Built;
   readonly topics?: (log: TopicLog) => TopicLog;
+  readonly ledger?: (ledger: Ledger) => Ledger;
+}
+
+/** What a run may be set to, and what is tried besides the defaults. */
+export interface Settings {
+  readonly retain: number;
+  readonly pause: number;
+  readonly timeout: number;
+  readonly outbox: { readonly bytes: number; readonly total: number; readonly epochs: number };
+  readonly encodeEdges: boolean;
+}
+
+export function settingsOf(random: () => number): Settings {
+  const [usual, tight] = [random() < 0.5, random() < 0.5];
+  const encodeEdges = random() < 0.3;
+  const outbox = { bytes: 1e6, total: 1e7, epochs: 100 };
+  if (usual) return { retain: 3, pause: 0, timeout: 10_000, outbox, encodeEdges };
+  return {
+    retain: 1 + Math.floor(random() * 2),
+    pause: random() < 0.5 ? 0 : 50,
+    timeout: random() < 0.5 ? 10_000 : 5 + Math.floor(random() * 300),
+    outbox: tight ? { bytes: 200, total: 800, epochs: 2 } : outbox,
+    encodeEdges,
+  };
 }
 
 export interface InstanceOptions {
@@ -49,6 +74,7 @@ export interface InstanceOptions {
   /** The topology as this start has it. */
   readonly built: Built;
   readonly ledger: Ledger;
+  readonly settings: Settings;
   /** Of a process beside this one; undefined: this one opens its own. */
   readonly log: Log | undefined;
   readonly planted: Planted;
@@ -71,34 +97,35 @@ export class Instance {
 
   /** Within its process. */
   async start(): Promise<Running> {
-    const { machine, plan, process, built, ledger, planted, onLog } = this.#options;
-    const log = this.#options.log ?? (await openSimulatedLog(machine, process));
+    const { machine, plan, process, built, ledger, settings, planted, onLog } = this.#options;
+    const log = this.#options.log ?? (await openSimulatedLog(machine, process, planted));
     if (this.#options.log === undefined) onLog(log, process);
     this.#log = log;
     const losesAnswers = () => this.#options.log !== undefined && machine.lostAcks.until > machine.now;
     const topics = seenFrom(process, embeddedTopicLog(log), this.#reading, losesAnswers);
-    const storage = processStorage(process, machine.disk(process));
+    const storage = storageOf(machine, process, planted);
     const store = openCheckpoints({
       storage,
       directory: CHECKPOINTS,
       topology: built.plan.name,
+      retain: settings.retain,
       soon: process.timers.soon,
       log: (text) => machine.say(`${process.name}: ${text}`),
     });
     this.running = await startTopology(planted.built?.(built) ?? built, {
       ...runtimeOf(process, storage, planted.topics?.(topics) ?? topics),
-      ledger: reached(process, ledger),
+      ledger: reached(process, planted.ledger?.(ledger) ?? ledger),
       guarantee: plan.guarantee,
       checkpoints: {
         store: this.#told(planted.store?.(store) ?? store),
         interval: plan.interval,
-        pause: 0,
-        timeout: 10_000,
-        outbox: { bytes: 1e6, total: 1e7, epochs: 100 },
+        pause: settings.pause,
+        timeout: settings.timeout,
+        outbox: settings.outbox,
         start: { renamed: new Map(), dropped: new Set() },
       },
       freeze: true,
-      encodeEdges: process.random() < 0.3,
+      encodeEdges: settings.encodeEdges,
       log: (component, text) =>
         machine.say(`${process.name}: ${component === undefined ? '' : `${component}: `}${text}`),
     });
@@ -155,11 +182,16 @@ export class Instance {
   }
 }
 
+function storageOf(machine: Machine, process: Process, planted: Planted): Storage {
+  const storage = processStorage(process, machine.disk(process));
+  return planted.storage?.(storage) ?? storage;
+}
+
 /** The embedded log, on the simulated disk. */
-export function openSimulatedLog(machine: Machine, process: Process): Promise<Log> {
+export function openSimulatedLog(machine: Machine, process: Process, planted: Planted): Promise<Log> {
   return openLog({
     directory: LOG,
-    storage: processStorage(process, machine.disk(process)),
+    storage: storageOf(machine, process, planted),
     clock: { now: () => process.clock.now(), setTimer: (ms, run) => process.timers.after(ms, run) },
     random: process.random,
   });

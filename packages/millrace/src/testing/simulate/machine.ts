@@ -15,7 +15,10 @@ import type { Mood } from './tables.ts';
 interface Lasting {
   until: number;
   by: number;
+  /** Of one sink, among all that are modelled. */
+  sink: number;
 }
+const never = (): Lasting => ({ until: 0, by: 0, sink: 0 });
 
 export class Machine {
   readonly time: VirtualTime;
@@ -25,11 +28,11 @@ export class Machine {
   steps = 0;
   /** Asked at each step of each process. */
   onStep: (process: Process) => void = () => {};
-  readonly slowDisk: Lasting = { until: 0, by: 0 };
-  readonly fullDisk: Lasting = { until: 0, by: 0 };
-  readonly lostAcks: Lasting = { until: 0, by: 0 };
-  readonly lateAcks: Lasting = { until: 0, by: 0 };
-  readonly refusals: Lasting = { until: 0, by: 0 };
+  readonly slowDisk = never();
+  readonly fullDisk = never();
+  readonly lostAcks = never();
+  readonly lateAcks = never();
+  readonly refusals = never();
   /** The next sync fails. */
   failsSync = false;
   readonly #seed: number;
@@ -109,8 +112,10 @@ export class Machine {
     this.#jumped += by;
   }
 
-  mood(): Mood {
-    const late = this.lateAcks.until > this.now ? this.lateAcks.by : 1;
-    return { losesAnswers: this.lostAcks.until > this.now, refuses: this.refusals.until > this.now, delay: late };
+  /** How the table of the sink with this number, of so many, answers now. */
+  mood(sink: number, sinks: number): Mood {
+    const lasts = (what: Lasting) => what.until > this.now && what.sink % sinks === sink;
+    const { lostAcks, lateAcks, refusals } = this;
+    return { losesAnswers: lasts(lostAcks), refuses: lasts(refusals), delay: lasts(lateAcks) ? lateAcks.by : 1 };
   }
 }

@@ -64,7 +64,16 @@ export class Process {
   enter(code: () => void): void {
     if (this.state === 'alive') this.#onStep(this);
     if (this.state === 'paused') this.#held.push(code);
-    else if (this.state === 'alive') inWorld(this.#senses, code);
+    else if (this.state === 'alive') this.#run(code);
+  }
+
+  #run(code: () => void): void {
+    try {
+      inWorld(this.#senses, code);
+    } catch (thrown) {
+      // What it throws as it dies nobody hears.
+      if (!(thrown instanceof Died)) throw thrown;
+    }
   }
 
   /** Before each call by which it changes something outside of itself. */

@@ -8,7 +8,7 @@ import type { Built, Topology } from '../../topology/topology.ts';
 import { textOf } from './compare.ts';
 import type { Fault } from './faults.ts';
 import { arrivalsOf, type Outgoing, outgoing, readTopic, TopicWriter } from './inputs.ts';
-import { Instance, openSimulatedLog, type Planted } from './instance.ts';
+import { Instance, openSimulatedLog, type Planted, type Settings, settingsOf } from './instance.ts';
 import { Machine } from './machine.ts';
 import type { Plan } from './options.ts';
 import type { Came, Outcome, Output, Written } from './outcome.ts';
@@ -34,9 +34,10 @@ export class Run {
   readonly #ledger = memoryLedger();
   readonly #state = new Map<string, string>();
   readonly #random: () => number;
+  readonly #settings: Settings;
   readonly #supervisor: Supervisor;
   readonly #receipt: Receipt;
-  #throwing: { component: string; times: number } | undefined;
+  #throwing: { readonly component: string; readonly when: 'before' | 'after'; times: number } | undefined;
   #checkpoints = 0;
   #published = 0;
 
@@ -47,6 +48,8 @@ export class Run {
     this.#planted = planted;
     this.machine = new Machine(plan.seed, plan.start);
     this.#random = this.machine.random('starts');
+    this.#settings = settingsOf(this.machine.random('settings'));
+    this.machine.say(`settings: ${JSON.stringify(this.#settings)}`);
     this.#receipt = receiptOf(this.#build(), plan.guarantee);
     const beside = faults.some(({ kind }) => kind === 'zombie') || this.machine.random('beside')() < 0.25;
     const { quiet, limit, drain } = plan;
@@ -58,7 +61,7 @@ export class Run {
       limit,
       drain,
       make: (process, log) => this.#instance(process, log),
-      openLog: (process) => openSimulatedLog(this.machine, process),
+      openLog: (process) => openSimulatedLog(this.machine, process, planted),
       onLog: (log, host) => {
         for (const writer of this.#writers) writer.connect(log, host);
       },
@@ -68,8 +71,14 @@ export class Run {
       isFed: () => this.#writers.every((writer) => writer.isDone),
       isRead: () => [...this.#sources.values()].every((source) => source.isRead),
       onThrows: (component, times) => {
-        const bolts = [...this.#build().components.values()].filter(({ kind }) => kind === 'bolt');
-        if (bolts.length > 0) this.#throwing = { component: bolts[component % bolts.length]!.id, times };
+        // Not so often that the input would go to the ledger.
+        const bolts = [...this.#build().components.values()].filter(
+          ({ kind, settings }) => kind === 'bolt' && settings.onError.retries > 0,
+        );
+        const bolt = bolts[Math.floor(component / 2) % bolts.length];
+        if (bolt === undefined) return;
+        const when = component % 2 === 0 ? 'before' : 'after';
+        this.#throwing = { component: bolt.id, when, times: Math.min(times, bolt.settings.onError.retries) };
       },
       onRest: (instance) => this.#keepState(instance),
     });
@@ -118,12 +127,13 @@ export class Run {
 
   #addTable(id: string): void {
     const { machine } = this;
+    const number = this.#tables.size;
     this.#tables.set(
       id,
       new Table({
         sink: id,
         timers: machine.time.timers,
-        mood: () => machine.mood(),
+        mood: () => machine.mood(number, this.#tables.size),
         violated: (what) => this.#supervisor.violated(what),
       }),
     );
@@ -141,7 +151,7 @@ export class Run {
       tables: this.#tables,
       sources: this.#sources,
       parallelism,
-      mayThrow: (component) => this.#mayThrow(component),
+      mayThrow: (component, when) => this.#mayThrow(component, when),
       onPublished: (text) => {
         this.#published++;
         this.machine.say(text);
@@ -155,6 +165,7 @@ export class Run {
       process,
       built,
       ledger: this.#ledger,
+      settings: this.#settings,
       log,
       planted: this.#planted,
       onLog: (own, host) => {
@@ -164,9 +175,9 @@ export class Run {
     });
   }
 
-  #mayThrow(component: string): void {
+  #mayThrow(component: string, when: 'before' | 'after'): void {
     const throwing = this.#throwing;
-    if (throwing === undefined || throwing.component !== component) return;
+    if (throwing?.component !== component || throwing.when !== when) return;
     if (--throwing.times === 0) this.#throwing = undefined;
     throw new Error(`'${component}' fails for once`);
   }
@@ -183,7 +194,7 @@ export class Run {
     const { machine } = this;
     machine.cutPower();
     const reader = machine.spawn('the reader');
-    const log = await machine.time.until(openSimulatedLog(machine, reader), 60_000);
+    const log = await machine.time.until(openSimulatedLog(machine, reader, {}), 60_000);
     const inputs: Record<string, readonly Came[]> = {};
     const records = new Map<string, readonly Written[]>();
     for (const { topic, name } of this.#plan.feeds) {

@@ -6,7 +6,7 @@ import { MillraceError, messageOf } from '../../errors.ts';
 import type { NewEntry } from '../../ledger/ledger.ts';
 import { seededRandom } from '../../runtime/seeded-random.ts';
 import type { Topology } from '../../topology/topology.ts';
-import { textOf, wrong } from './compare.ts';
+import { wrong } from './compare.ts';
 import type { Fault } from './faults.ts';
 import { faultsOf, faultText } from './faults.ts';
 import type { Planted } from './instance.ts';
@@ -133,14 +133,10 @@ function comparedBeyond(without: Outcome, { state, ledger }: Outcome): string | 
   });
 }
 
-function entryOf({ component, input, cause, time, payload }: NewEntry): unknown {
-  return {
-    component,
-    input,
-    cause,
-    time,
-    payload: payload === null ? null : textOf(Buffer.from(payload).toString('latin1')),
-  };
+function entryOf({ component, input, cause, encoding, time, payload }: NewEntry): unknown {
+  const bytes = payload === null ? null : Buffer.from(payload).toString('latin1');
+  // A record that could not be read has no time of its own, but that of the clock.
+  return { component, input, cause, payload: bytes, ...(encoding === 'value' && { time }) };
 }
 
 const MOST_ATTEMPTS = 60;

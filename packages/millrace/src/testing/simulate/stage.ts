@@ -11,13 +11,15 @@ import type { Process } from './process.ts';
 import type { PlayedSource } from './sources.ts';
 import type { Table } from './tables.ts';
 
+type MayThrow = (component: string, when: 'before' | 'after') => void;
+
 export interface StageOptions {
   readonly process: Process;
   readonly tables: ReadonlyMap<string, Table>;
   readonly sources: ReadonlyMap<string, PlayedSource>;
   readonly parallelism: ReadonlyMap<string, number>;
-  /** Throws when it is the component's turn to fail. */
-  readonly mayThrow: (component: string) => void;
+  /** Throws when it is the component's turn to fail, before it has done anything or after all of it. */
+  readonly mayThrow: MayThrow;
   readonly onPublished: (text: string) => void;
 }
 
@@ -65,22 +67,26 @@ type BoltCode = Extract<Component, { readonly kind: 'bolt' }>['code'];
 type AnyFunction = (...given: never[]) => unknown;
 
 /** The same code, which throws now and then. A manual bolt decides by itself what fails, so it is left alone. */
-function failing(id: string, code: BoltCode, mayThrow: (component: string) => void): BoltCode {
-  const before = <F extends AnyFunction>(run: F): F =>
+function failing(id: string, code: BoltCode, mayThrow: MayThrow): BoltCode {
+  const around = <F extends AnyFunction>(run: F): F =>
     ((...given: Parameters<F>) => {
-      mayThrow(id);
-      return run(...given);
+      mayThrow(id, 'before');
+      const result = run(...given);
+      mayThrow(id, 'after');
+      return result;
     }) as F;
   switch (code.kind) {
     case 'map':
     case 'flatMap':
-      return { ...code, each: before(code.each as AnyFunction) as never };
+      return { ...code, each: around(code.each as AnyFunction) as never };
     case 'async':
       return {
         ...code,
         execute: async (value, call) => {
-          mayThrow(id);
-          return code.execute(value, call);
+          mayThrow(id, 'before');
+          const result = await code.execute(value, call);
+          mayThrow(id, 'after');
+          return result;
         },
       };
     case 'bolt':
@@ -89,7 +95,9 @@ function failing(id: string, code: BoltCode, mayThrow: (component: string) => vo
         prepare: (task) => {
           const made = code.prepare(task);
           const { execute } = made;
-          const handlers = typeof execute === 'function' ? before(execute) : mapped(execute as never, before);
+          // Our own operators change their state in place: after that nothing in them throws.
+          if (Object.values(code.state).some(({ owned }) => owned)) return made;
+          const handlers = typeof execute === 'function' ? around(execute) : mapped(execute as never, around);
           return { ...made, execute: handlers };
         },
       };

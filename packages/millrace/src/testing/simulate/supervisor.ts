@@ -144,9 +144,10 @@ export class Supervisor {
   #befall(fault: Exclude<Fault, Strike>): void {
     const machine = this.#machine;
     machine.say(`-- ${faultText(fault)}`);
-    const lasting = (what: { until: number; by: number }, lasts: number, by = 0) => {
+    const lasting = (what: Machine['slowDisk'], lasts: number, by = 0, sink = 0) => {
       what.until = Math.max(what.until, machine.now + lasts);
       what.by = by;
+      what.sink = sink;
     };
     switch (fault.kind) {
       case 'slowDisk':
@@ -159,11 +160,11 @@ export class Supervisor {
       case 'clock':
         return machine.jump(fault.by);
       case 'lostAck':
-        return lasting(machine.lostAcks, fault.lasts);
+        return lasting(machine.lostAcks, fault.lasts, 0, fault.sink);
       case 'lateAck':
-        return lasting(machine.lateAcks, fault.lasts, fault.by);
+        return lasting(machine.lateAcks, fault.lasts, fault.by, fault.sink);
       case 'refusal':
-        return lasting(machine.refusals, fault.lasts);
+        return lasting(machine.refusals, fault.lasts, 0, fault.sink);
       case 'throws':
         return this.#options.onThrows(fault.component, fault.times);
     }

@@ -6,6 +6,7 @@ import { join } from './join.ts';
 import { modes } from './modes.ts';
 import { queue } from './queue.ts';
 import type { Scenario } from './scenario.ts';
+import { slowTable } from './slow-table.ts';
 import { wordCount } from './word-count.ts';
 
 export const scenarios: { readonly [name: string]: Scenario } = {
@@ -15,5 +16,6 @@ export const scenarios: { readonly [name: string]: Scenario } = {
   deadlines,
   copy,
   modes,
+  'slow-table': slowTable,
   queue,
 };

@@ -1,4 +1,4 @@
-/** A copy without state: positions and outputs alone move together. */
+/** A copy without state: positions and outputs alone move together, and what cannot be copied is in the ledger once. */
 import { topology, type } from '../../../index.ts';
 import { json, topic, topicSink, topicSpout } from '../../../topic.ts';
 import type { Given } from '../options.ts';
@@ -13,10 +13,15 @@ interface Line {
 const source = topic('source', { value: json(type<Line>()), key: ({ key }) => key, partitions: 2 });
 const target = topic('target', { value: json(type<Line>()), key: ({ key }) => key, partitions: 3 });
 
+const evenLines = (line: Line): Line | undefined => {
+  if (line.number % 20 === 7) throw new Error('a number that nobody wants');
+  return line.number % 2 === 0 ? line : undefined;
+};
+
 export const copy: Scenario = {
   topology: topology('copy', (t) => {
     const lines = t.spout('lines', topicSpout(source, { group: 'copy' }));
-    const even = t.bolt('even', lines.fields('key'), (line) => (line.number % 2 === 0 ? line : undefined));
+    const even = t.bolt('even', lines.fields('key'), evenLines, { onError: { retries: 1, backoff: '20ms' } });
     t.sink('target', even.fields('key'), topicSink(target));
   }),
   options(random) {
@@ -26,9 +31,6 @@ export const copy: Scenario = {
     return {
       inputs: [feed(source, records)],
       outputs: [target],
-      expect: ({ source }) => ({
-        target: source!.map(({ value }) => value as Line).filter(({ number }) => number % 2 === 0),
-      }),
     };
   },
 };

@@ -12,7 +12,6 @@ import {
   topology,
   tumbling,
   type,
-  value,
   windowed,
 } from '../../../index.ts';
 import { json, topic, topicSink, topicSpout } from '../../../topic.ts';
