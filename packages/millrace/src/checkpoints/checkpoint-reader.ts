@@ -106,8 +106,8 @@ export class CheckpointReader {
         const newer = completed.filter((one) => compareEpochs(one, older) > 0).map(epochText);
         const epochs = new Set([...newer, epochText(epoch)]).size;
         const way = `--from ${epochText(older)} goes on from the newest older one that can be read, of ${new Date(info.facts.at).toISOString()}`;
-        const price = epochs === 1 ? 'the outputs of one epoch' : `the outputs of ${epochs} epochs`;
-        return refusal(epoch, damage, `${way}, and sinks get ${price} a second time`);
+        const since = epochs === 1 ? 'the epoch' : `the ${epochs} epochs`;
+        return refusal(epoch, damage, `${way}, and what was published of ${since} after it comes a second time`);
       } catch (error) {
         if (!(error instanceof Damage)) throw error;
       }

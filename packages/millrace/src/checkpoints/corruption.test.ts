@@ -143,11 +143,11 @@ test('the refusal says which older one can be read, of when it is, and what goin
     message.startsWith(`checkpoint 1.4 was completed and cannot be read any more: ${path(name(4))}: `),
     message,
   );
-  assert.ok(message.endsWith(`; ${older}, and sinks get the outputs of one epoch a second time`), message);
+  assert.ok(message.endsWith(`; ${older}, and what was published of the epoch after it comes a second time`), message);
 
   storage.flip(path(name(3)), 20);
   const both = (await refusal(storage)).message;
-  assert.match(both, /--from 1\.2 goes .+, and sinks get the outputs of 2 epochs a second time$/);
+  assert.match(both, /--from 1\.2 goes .+, and what was published of the 2 epochs after it comes a second time$/);
 
   storage.flip(path(name(1)), 20);
   const none = (await refusal(storage)).message;

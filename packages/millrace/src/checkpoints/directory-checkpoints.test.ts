@@ -424,6 +424,9 @@ test('state of another shape is kept beside the older, each with its own', async
     await turns(10);
   }
   const saved = await store.read(epoch);
+  for (const part of saved.state('a')) {
+    for (const { key } of part.keys(0, 256)) assert.equal(part.shapes.states.length, Number(key) >= 7 ? 0 : 1);
+  }
   const shown = saved.state('a').map((part) => part.shapes.states.length);
   assert.deepEqual(
     shown,
