@@ -173,7 +173,8 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       await this.commit();
     } catch (thrown) {
       const { worker, id } = this.#station;
-      if (!worker.dead) worker.options.log(id, `${messageOf(thrown)}; its checkpoints go on, and it is noted with a later one`);
+      if (!worker.dead)
+        worker.options.log(id, `${messageOf(thrown)}; its checkpoints go on, and it is noted with a later one`);
     }
   }
 

@@ -275,7 +275,8 @@ export class ManualTask implements EngineTask {
   #letTimeGoOn(): void {
     const ended = this.#ended.splice(0);
     for (const epoch of ended) this.#watermarks.done(epoch);
-    if (this.#cutting !== undefined && ended.length > 0) this.#station.worker.runtime.timers.soon(() => this.#flushToCut());
+    if (this.#cutting !== undefined && ended.length > 0)
+      this.#station.worker.runtime.timers.soon(() => this.#flushToCut());
   }
 
   #threw(thrown: unknown, input: string): MillraceError {

@@ -10,7 +10,7 @@ import type { KeyedState } from '../state/keyed-state.ts';
 import type { Key } from '../topology/key.ts';
 import type { TimerDomain } from '../topology/timer-spec.ts';
 import type { Station } from './station.ts';
-import { TimerRoot } from './tree.ts';
+import { Root } from './tree.ts';
 
 /** How long (ms) timers may keep the thread, and how many are told between two looks at the clock. */
 const SLICE = 1;
@@ -20,6 +20,22 @@ export interface Fired {
   readonly name: string;
   readonly time: number;
   readonly key: Key;
+}
+
+/** The tree of what a timer gives. A restart tells the timer again: what is lost on the way is the same loss then. */
+class TimerRoot extends Root {
+  readonly #component: string;
+  readonly #timer: Fired;
+  constructor(component: string, timer: Fired) {
+    super(0);
+    this.#component = component;
+    this.#timer = timer;
+  }
+  get origin(): Origin {
+    return originOf(this.#component, this.#timer);
+  }
+  touch(): void {}
+  protected end(): void {}
 }
 
 export class TimerLoop {
@@ -73,8 +89,7 @@ export class TimerLoop {
     let thrown: unknown;
     let failed = false;
     const timer = this.#state.fire(this.#domain, upTo)!;
-    const root = new TimerRoot(originOf(this.#station.id, timer));
-    worker.step(root, () => {
+    worker.step(new TimerRoot(this.#station.id, timer), () => {
       try {
         this.#tell(timer);
       } catch (cause) {

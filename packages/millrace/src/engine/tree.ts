@@ -105,17 +105,6 @@ export function anchorOf(anchors: readonly (Anchor | undefined)[]): Anchor | und
   return distinct.length < 2 ? distinct[0] : new Anchors(distinct);
 }
 
-/** The tree of what a timer gives. A restart tells the timer again, so what is lost on the way is the same loss again. */
-export class TimerRoot extends Root {
-  readonly origin: Origin;
-  constructor(origin: Origin) {
-    super(0);
-    this.origin = origin;
-  }
-  touch(): void {}
-  protected end(): void {}
-}
-
 /** The tree of a value that no spout gave: from a test. */
 export class OutsideRoot extends Root {
   readonly origin = undefined;

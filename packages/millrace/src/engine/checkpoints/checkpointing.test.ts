@@ -4,34 +4,7 @@ import { MillraceError } from '../../errors.ts';
 import type { Tuple } from '../../index.ts';
 import { asyncBolt, bolt, manualBolt, sink, spout, topology, type, value } from '../../index.ts';
 import { ArraySource } from '../../testing/start-virtual.ts';
-import { Table, World } from './pipeline.fixture.ts';
-
-/** Counts what comes per word, and says each count. */
-const counting = () =>
-  bolt({
-    emits: type<{ word: string; count: number }>(),
-    state: { count: value(0) },
-    prepare: ({ emit, state }) => ({
-      execute(word: string) {
-        state.count.set(state.count.get() + 1);
-        emit({ word, count: state.count.get() });
-      },
-    }),
-  });
-
-const words = (n: number) => Array.from({ length: n }, (_, i) => 'abc'[i % 3]!);
-
-function wordCount(source: ArraySource<string>, table: Table<{ word: string; count: number }>) {
-  return topology('words', (t) => {
-    const counts = t.bolt(
-      'count',
-      t.spout('words', source.spout).keyBy((w) => w),
-      counting(),
-      { parallelism: 2 },
-    );
-    t.sink('table', counts.shuffle(), table.sink);
-  });
-}
+import { counting, Table, World, wordCount, words } from './pipeline.fixture.ts';
 
 test('a count goes on where the last checkpoint was, and nothing comes out twice or is left out', async () => {
   const world = new World();
@@ -768,6 +741,42 @@ test('what a manual bolt fails is in the ledger, and so is a timer that nobody c
   const entries = [...world.ledger.list({ limit: 100 })].map(({ component, cause }) => `${component} ${cause}`);
   assert.deepEqual(entries.sort(), ['alarm error', 'alarm error', 'alarm error', 'manual error']);
   assert.deepEqual(table.rows, ['a', 'c']);
+});
+
+test('what a timer gave and was lost on its way is in the ledger once, however often the timer is told', async () => {
+  const world = new World();
+  const due = bolt({
+    emits: type<string>(),
+    timers: { due: 'event' },
+    prepare: ({ emit, timers }) => ({
+      execute: (_: number, time: number) => timers.due.set(time),
+      timer: { due: (_, key) => emit(`due ${String(key)}`) },
+    }),
+  });
+  const built = () =>
+    topology('due', (t) => {
+      const source = new ArraySource(type<number>(), { s: [1, 2, 30] }, true);
+      const read = t.spout('numbers', source.spout, { time: { from: (n: number) => n } });
+      const told = t.bolt(
+        'due',
+        read.keyBy((n) => n),
+        due,
+      );
+      const refuse = (text: string): string => {
+        throw new Error(`no ${text}`);
+      };
+      const refused = t.bolt('refuse', told.shuffle(), refuse, { onError: { retries: 0 } });
+      t.sink('table', refused.shuffle(), new Table<string>().sink);
+    });
+  world.checkpoints.complete = () => new Promise(() => {});
+  for (let i = 0; i < 2; i++) {
+    const running = await world.start(built());
+    await world.runtime.advance(150);
+    await running.kill();
+    world.checkpoints.complete = async () => {};
+  }
+  const origins = world.ledger.list().map(({ origin }) => `${origin?.split} ${origin?.position}`);
+  assert.deepEqual(origins.sort(), ['due 1 1', 'due 2 2']);
 });
 
 test('a checkpoint is complete only when the ledger has what was lost before it', async () => {

@@ -1,18 +1,48 @@
 /** For tests of checkpoints: a world that outlives its topologies. What is started in it goes on from what is kept. */
 import { MemoryCheckpoints } from '../../checkpoints/memory-checkpoints.fixture.ts';
 import { MillraceError } from '../../errors.ts';
+import { bolt, topology, type, value } from '../../index.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import { memoryLedger } from '../../ledger/memory.ts';
 import { simulatedRuntime } from '../../runtime/simulated.ts';
+import type { ArraySource } from '../../testing/start-virtual.ts';
 import type { Epoch } from '../../topology/epoch.ts';
 import { compareEpochs } from '../../topology/epoch.ts';
 import type { Guarantee } from '../../topology/receipt.ts';
 import type { Sink, Takes } from '../../topology/sink.ts';
 import { sink } from '../../topology/sink.ts';
 import type { Topology } from '../../topology/topology.ts';
-import type { CheckpointOptions, CheckpointStart } from '../engine-options.ts';
+import type { CheckpointOptions, CheckpointStart, EngineOptions } from '../engine-options.ts';
 import type { Running } from '../running.ts';
 import { startTopology } from '../start.ts';
+
+/** Counts what comes per word, and says each count. */
+export const counting = () =>
+  bolt({
+    emits: type<{ word: string; count: number }>(),
+    state: { count: value(0) },
+    prepare: ({ emit, state }) => ({
+      execute(word: string) {
+        state.count.set(state.count.get() + 1);
+        emit({ word, count: state.count.get() });
+      },
+    }),
+  });
+
+/** As many, of three. */
+export const words = (n: number) => Array.from({ length: n }, (_, i) => 'abc'[i % 3]!);
+
+export function wordCount(source: ArraySource<string>, table: Table<{ word: string; count: number }>) {
+  return topology('words', (t) => {
+    const counts = t.bolt(
+      'count',
+      t.spout('words', source.spout).keyBy((w) => w),
+      counting(),
+      { parallelism: 2 },
+    );
+    t.sink('table', counts.shuffle(), table.sink);
+  });
+}
 
 export class World {
   readonly runtime = simulatedRuntime({ seed: 1 });
@@ -28,7 +58,7 @@ export class World {
     } = {},
   ): Promise<Running> {
     const { guarantee, take, ...checkpoints } = options;
-    const opening = {
+    const opening: EngineOptions = {
       runtime: this.runtime,
       ledger: this.ledger,
       resources: new Map(),
@@ -44,7 +74,7 @@ export class World {
       },
       freeze: true,
       encodeEdges: false,
-      log: (component: string, text: string) => void this.log.push(`${component}: ${text}`),
+      log: (component, text) => void this.log.push(`${component}: ${text}`),
     };
     return this.runtime.until(this.runtime.within(() => startTopology(topology.build(), opening)));
   }

@@ -49,8 +49,9 @@ export async function takeOver(
   built: Built,
   stations: readonly Station[],
   worker: Worker,
-  { store, start }: CheckpointOptions,
+  options: CheckpointOptions,
 ): Promise<TakenOver> {
+  const { store, start } = options;
   const began = worker.runtime.clock.monotonic();
   let incarnation = await store.claim();
   // Damage stops a start that chooses by itself, and not one that was told what to go on from.
@@ -67,6 +68,30 @@ export async function takeOver(
       incarnation = await store.claim(newestOf(thrown));
     }
   }
+  try {
+    return await goOn(built, stations, worker, options, { incarnation, sinks, damaged, began });
+  } catch (thrown) {
+    await closeAll(sinks.map(({ writer }) => writer));
+    throw thrown;
+  }
+}
+
+interface Claimed {
+  readonly incarnation: number;
+  readonly sinks: readonly ClaimedSink[];
+  readonly damaged: 'left out' | undefined;
+  /** Monotonic milliseconds. */
+  readonly began: number;
+}
+
+/** Nobody older can publish any more. */
+async function goOn(
+  built: Built,
+  stations: readonly Station[],
+  worker: Worker,
+  { store, start }: CheckpointOptions,
+  { incarnation, sinks, damaged, began }: Claimed,
+): Promise<TakenOver> {
   const kept = await store.completed(damaged);
   const newest = kept[0];
   if (start.from === undefined) checkNothingLost(newest, sinks, worker);
@@ -104,11 +129,15 @@ async function claimSinks(stations: readonly Station[], incarnation: number): Pr
     try {
       sinks.push({ station, writer, last: await writer.claim(incarnation) });
     } catch (thrown) {
-      for (const each of [writer, ...sinks.map((sink) => sink.writer)]) await each.close?.();
+      await closeAll([writer, ...sinks.map((sink) => sink.writer)]);
       throw thrown;
     }
   }
   return sinks;
+}
+
+async function closeAll(writers: readonly EpochWriter<unknown>[]): Promise<void> {
+  await Promise.allSettled(writers.map(async (writer) => writer.close?.()));
 }
 
 /** A sink that has published more than is kept here: the same outputs would be made, and published, again. */
