@@ -74,6 +74,38 @@ test('a merge whose state is replaced meanwhile is given up, and so is one at th
   assert.equal(other.openFiles, 0);
 });
 
+test('parts that are being merged are left out of other merges', async () => {
+  const storage = new FaultyStorage();
+  const { store, next } = await large(storage, 4);
+  await turns(20);
+  for (let n = 6; n < 10; n++) await next(n, values(n * 3000, 6000, `of ${n}`));
+  await turns(110);
+  assert.deepEqual(merged(storage), ['00000001-00000001.merged.part', '00000001-00000002.merged']);
+  await store.close();
+});
+
+test('what is merged of state that is replaced while the file gets its name is not put into the new state', async () => {
+  const storage = new FaultyStorage();
+  const { store } = await started(storage);
+  let epoch: Epoch | undefined;
+  const slow = Promise.withResolvers<void>();
+  storage.syncTakes = (path) => (path.includes('.merged') ? slow.promise : undefined);
+  for (let n = 1; n <= 4; n++)
+    ({ epoch } = await write(store, n, {
+      what: n === 1 ? 'all' : 'changes',
+      state: { a: values(n, 1) },
+      parent: epoch,
+    }));
+  await turns(5);
+  ({ epoch } = await write(store, 5, { what: 'all', state: { a: values(50, 1) }, parent: epoch }));
+  slow.resolve();
+  await turns(5);
+  ({ epoch } = await write(store, 6, { state: { a: values(60, 1) }, parent: epoch }));
+  const saved = await store.read(epoch!);
+  assert.deepEqual(stateOf(saved, 'a'), new Map([...values(50, 1), ...values(60, 1)]));
+  assert.deepEqual(merged(storage), []);
+});
+
 test('a merged file is not taken for rubbish while it gets its name, however long that takes', async () => {
   const storage = new FaultyStorage();
   const { store } = await started(storage, { retain: 1 });
