@@ -173,8 +173,9 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       await this.commit();
     } catch (thrown) {
       const { worker, id } = this.#station;
-      if (!worker.dead)
-        worker.options.log(id, `${messageOf(thrown)}; its checkpoints go on, and it is noted with a later one`);
+      if (worker.dead) return;
+      if (isFinal(thrown)) return worker.fail(thrown as MillraceError);
+      worker.options.log(id, `${messageOf(thrown)}; its checkpoints go on, and it is noted with a later one`);
     }
   }
 
@@ -426,4 +427,10 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     this.#ready = true;
     this.#wake();
   }
+}
+
+/** The source says itself that it will not take it later either: it must be opened anew, by another start. */
+function isFinal(thrown: unknown): boolean {
+  const { cause } = thrown as { readonly cause?: unknown };
+  return (cause as { readonly retriable?: unknown } | undefined)?.retriable === false;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MillraceError } from '../../errors.ts';
 import type { Tuple } from '../../index.ts';
-import { asyncBolt, bolt, manualBolt, sink, spout, topology, type, value } from '../../index.ts';
+import { asyncBolt, bolt, logSpout, manualBolt, sink, spout, topology, type, value } from '../../index.ts';
 import { ArraySource } from '../../testing/start-virtual.ts';
 import { counting, Table, World, wordCount, words } from './pipeline.fixture.ts';
 
@@ -910,3 +910,37 @@ test('state that cannot be read any more when its turn comes ends the topology, 
   await world.runtime.advance(10);
   await ended;
 });
+
+for (const [retriable, state] of [
+  [true, 'active'],
+  [false, 'failed'],
+] as const) {
+  test(`a source that cannot note how far it is done, retriable: ${retriable}, leaves the topology ${state}`, async () => {
+    const world = new World();
+    const table = new Table<string>();
+    const refusing = logSpout<string>({
+      emits: type<string>(),
+      splits: () => ['s'],
+      open: (task) => {
+        let given = false;
+        return {
+          seek() {},
+          pause() {},
+          resume() {},
+          next() {
+            if (!given) task.emit('s', 0, 1, 'a', 0);
+            given = true;
+            return false;
+          },
+          commit: () => Promise.reject(Object.assign(new Error('the disk is gone'), { retriable })),
+        };
+      },
+    });
+    const running = await world.start(
+      topology('refused', (t) => t.sink('table', t.spout('one', refusing).shuffle(), table.sink)),
+    );
+    await world.runtime.advance(500);
+    assert.equal(running.state, state);
+    await running.kill();
+  });
+}
