@@ -17,7 +17,8 @@ import { MillraceError } from '../errors.ts';
 import { compareEpochs, type Epoch } from '../topology/epoch.ts';
 import type { EpochWriter } from '../topology/sink.ts';
 import type { Task } from '../topology/task.ts';
-import type { NewRecord, TopicTransactions } from './topic-log.ts';
+import { CONTROL_TOPIC } from './control-topic.ts';
+import type { NewRecord, TopicLog, TopicTransactions } from './topic-log.ts';
 import { TransactionFenced, topicLog } from './topic-log.ts';
 
 /** What the control topic says of a sink, as JSON. */
@@ -41,6 +42,7 @@ function transactionalId({ topology, component }: Task): string {
 export class TopicEpochs implements EpochWriter<NewRecord> {
   readonly #task: Task;
   readonly #topic: string;
+  readonly #log: TopicLog;
   readonly #transactions: TopicTransactions;
   readonly #claim: string;
   #incarnation = 0;
@@ -51,7 +53,8 @@ export class TopicEpochs implements EpochWriter<NewRecord> {
   constructor(task: Task, topic: string) {
     this.#task = task;
     this.#topic = topic;
-    this.#transactions = task.use(topicLog).transactions(transactionalId(task));
+    this.#log = task.use(topicLog);
+    this.#transactions = this.#log.transactions(transactionalId(task));
     this.#claim = Math.floor(task.random() * 2 ** 52).toString(36);
   }
 
@@ -61,6 +64,7 @@ export class TopicEpochs implements EpochWriter<NewRecord> {
       const isOwn = await this.#take();
       // The second time round the first may turn out to have been committed.
       if (isOwn || (await this.#commit([], this.#published, takes))) return this.#published ?? undefined;
+      await this.#stepBack(takes);
     }
   }
 
@@ -69,6 +73,7 @@ export class TopicEpochs implements EpochWriter<NewRecord> {
       if (!this.#settled) await this.#take();
       if (this.#published && compareEpochs(this.#published, epoch) >= 0) return;
       if (await this.#commit(records, epoch, takes)) return;
+      await this.#stepBack(takes);
     }
   }
 
@@ -83,6 +88,15 @@ export class TopicEpochs implements EpochWriter<NewRecord> {
     this.#published = marker?.published ?? null;
     this.#settled = true;
     return isOwn;
+  }
+
+  /**
+   * Two that claim at the same time could take the id from each other for ever, each before the other has written its
+   * marker. So whoever has lost it lets some time pass: as long as a few questions to the log take, more each time.
+   */
+  async #stepBack(takes: number): Promise<void> {
+    const questions = Math.floor(this.#task.random() * 2 ** takes);
+    for (let asked = 0; asked < questions; asked++) await this.#log.offsets(CONTROL_TOPIC, 'latest');
   }
 
   /** False: the id was taken away, and may be taken back. */
