@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { describe, test } from 'node:test';
 import { MAIN, millrace, NODE, project, start } from '../command.fixture.ts';
 
@@ -48,8 +49,9 @@ async function published(folder: string): Promise<number> {
 }
 
 /** Waits until so many checkpoints are kept. */
-async function keeping(folder: string, count: number) {
+async function keeping(t: TestContext, folder: string, count: number) {
   for (;;) {
+    t.signal.throwIfAborted();
     const { stdout } = await millrace(folder, ['checkpoints', '--json']);
     const [found] = JSON.parse(stdout);
     if (found?.kept.length >= count) return found;
@@ -65,7 +67,7 @@ describe('a topology with state', () => {
     const folder = project('checkpoints', { 'm.ts': counting('count') });
     const first = start(t, folder, run('--metrics-port', '0', '--checkpoint-interval', '50ms', '--retain', '4'));
     const [url] = await first.shown(/http:\S+\/metrics/);
-    const { topology, kept, status } = await keeping(folder, 4);
+    const { topology, kept, status } = await keeping(t, folder, 4);
     assert.deepEqual([topology, kept[0].finished, status.interval, status.incarnation], ['wc', false, 50, 1]);
     assert.ok(kept[0].sources.words.generator > 0 && kept[0].keys > 0 && kept[0].outputs.out > 0);
     const [shown, state, saved, metrics] = await Promise.all([
@@ -97,18 +99,8 @@ describe('a topology with state', () => {
     const [dry, named, refused, weaker, again, typo, over] = await Promise.all([
       millrace(folder, ['run', 'm.ts', '--dry-run']),
       millrace(folder, ['run', 'm.ts', '--dry-run', '--rename', 'count=tally', '--json']),
-      millrace(folder, ['run', 'm.ts', '--no-kafka']),
-      millrace(folder, [
-        'run',
-        'm.ts',
-        '--no-kafka',
-        '--guarantee',
-        'at-most-once',
-        '--data',
-        'none',
-        '--from',
-        'saved',
-      ]),
+      start(t, folder, run()).ended,
+      start(t, folder, run('--guarantee', 'at-most-once', '--data', 'none', '--from', 'saved')).ended,
       millrace(folder, ['run', 'm.ts', '--dry-run', '--from', 'saved', '--rename', 'count=tally']),
       millrace(folder, ['run', 'm.ts', '--dry-run', '--from', '1.1']),
       millrace(folder, ['savepoint', 'saved']),
@@ -140,7 +132,7 @@ describe('a topology with state', () => {
         () => false,
         () => true,
       );
-    while (!(await isTwice()));
+    while (!(await isTwice())) t.signal.throwIfAborted();
     fourth.child.kill('SIGINT');
     assert.equal((await fourth.ended).code, 0);
   });
@@ -152,7 +144,7 @@ test('a checkpoint that was damaged stops the start, and what the message says t
   const folder = project('damaged', { 'm.ts': counting('count') });
   const first = start(t, folder, run());
   await first.shown(/checkpoint every/);
-  await keeping(folder, 3);
+  await keeping(t, folder, 3);
   first.child.kill('SIGKILL');
   await first.ended;
   const checkpoints = join(folder, '.millrace', 'checkpoints', 'wc');
@@ -162,7 +154,7 @@ test('a checkpoint that was damaged stops the start, and what the message says t
     .at(-1)!;
   truncateSync(join(checkpoints, newest), 50);
 
-  const [refused, listed] = [await millrace(folder, run().slice(3)), await millrace(folder, ['checkpoints'])];
+  const [refused, listed] = [await start(t, folder, run()).ended, await millrace(folder, ['checkpoints'])];
   assert.equal(refused.code, 1);
   const [, epoch] = /--from (1\.\d+) goes on from the newest older one .+\[MR_CHECKPOINT_CORRUPT\]/.exec(
     refused.stderr,
@@ -179,7 +171,9 @@ test('a checkpoint that was damaged stops the start, and what the message says t
 });
 
 describe('the command line refuses', () => {
-  test('a guarantee that a path cannot give, and checkpoints that cannot be, before anything is made', async () => {
+  test('a guarantee that a path cannot give, and checkpoints that cannot be, before anything is made', {
+    timeout: 60_000,
+  }, async (t) => {
     const printing = `import { stdoutSink } from 'millrace/file';${counting('count')}`;
     const folder = project('refuses', {
       'm.ts': printing.replace('topicSink(counts)', 'stdoutSink({ format: String })'),
@@ -187,9 +181,9 @@ describe('the command line refuses', () => {
     const [receipt, exact, exactRun, interval, rename, none, savepoint] = await Promise.all([
       millrace(folder, ['receipt', 'm.ts', '--json']),
       millrace(folder, ['receipt', 'm.ts', '--guarantee', 'exactly-once']),
-      millrace(folder, ['run', 'm.ts', '--guarantee', 'exactly-once']),
-      millrace(folder, ['run', 'm.ts', '--checkpoint-interval', 'often']),
-      millrace(folder, ['run', 'm.ts', '--rename', 'count']),
+      start(t, folder, run('--guarantee', 'exactly-once')).ended,
+      start(t, folder, run('--checkpoint-interval', 'often')).ended,
+      start(t, folder, run('--rename', 'count')).ended,
       millrace(folder, ['run', 'm.ts', '--dry-run']),
       millrace(folder, ['savepoint']),
     ]);
