@@ -65,9 +65,9 @@ describe('a topology with state', () => {
     timeout: 60_000,
   }, async (t) => {
     const folder = project('checkpoints', { 'm.ts': counting('count') });
-    const first = start(t, folder, run('--metrics-port', '0', '--checkpoint-interval', '50ms', '--retain', '4'));
+    const first = start(t, folder, run('--metrics-port', '0', '--checkpoint-interval', '50ms', '--retain', '9'));
     const [url] = await first.shown(/http:\S+\/metrics/);
-    const { topology, kept, status } = await keeping(t, folder, 4);
+    const { topology, kept, status } = await keeping(t, folder, 9);
     assert.deepEqual([topology, kept[0].finished, status.interval, status.incarnation], ['wc', false, 50, 1]);
     assert.ok(kept[0].sources.words.generator > 0 && kept[0].keys > 0 && kept[0].outputs.out > 0);
     const [shown, state, saved, metrics] = await Promise.all([
