@@ -91,6 +91,8 @@ export interface CheckpointWriter {
 export interface CheckpointStore {
   /** The next incarnation, larger than `above` (default 0) as well, which is this store's own from then on. */
   claim(above?: number): Promise<number>;
+  /** The largest incarnation that anybody has claimed here; 0: nobody. */
+  newestClaim(): number;
   /**
    * The completed checkpoints that are kept, the one to restore first, and then those that it goes on from, the newest first.
    * MR_CHECKPOINT_CORRUPT if one of them cannot be read that may have something to publish. Where somebody chooses one by its

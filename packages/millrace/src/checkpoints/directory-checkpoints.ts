@@ -93,6 +93,10 @@ class DirectoryCheckpoints implements CheckpointStore {
     return own;
   }
 
+  newestClaim(): number {
+    return this.#claims.newest();
+  }
+
   async completed(damaged?: 'left out'): Promise<readonly CheckpointInfo[]> {
     const found = this.#reader.newestFirst();
     // What another process has completed just now may not be durable yet, and from here on things depend on it.

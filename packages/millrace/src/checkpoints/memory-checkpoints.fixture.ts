@@ -42,6 +42,7 @@ export class MemoryCheckpoints {
         incarnation = this.claims;
         return incarnation;
       },
+      newestClaim: () => this.claims,
       completed: async () => {
         const found: CheckpointInfo[] = [];
         for (let at = this.newest; at !== undefined; ) {

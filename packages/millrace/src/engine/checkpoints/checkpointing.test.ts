@@ -944,3 +944,19 @@ for (const [retriable, state] of [
     await running.kill();
   });
 }
+
+test('older checkpoints that were brought back are refused by what the sinks have published, at the first start', async () => {
+  const table = new Table<{ word: string; count: number }>();
+  const world = new World();
+  const input: string[] = words(3);
+  const start = () => world.start(wordCount(new ArraySource(type<string>(), { s: input }, true), table));
+  await world.runtime.until((await start()).stop());
+  const backup = { completed: [...world.checkpoints.completed], claims: world.checkpoints.claims };
+  for (let i = 0; i < 3; i++) {
+    input.push('a');
+    await world.runtime.until((await start()).stop());
+  }
+  world.checkpoints.completed.splice(0, Infinity, ...backup.completed);
+  world.checkpoints.claims = backup.claims;
+  await assert.rejects(start(), { code: 'MR_CHECKPOINT_BEHIND' });
+});

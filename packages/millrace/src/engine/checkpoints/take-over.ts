@@ -56,16 +56,17 @@ export async function takeOver(
   let incarnation = await store.claim();
   // Damage stops a start that chooses by itself, and not one that was told what to go on from.
   const damaged = start.from === undefined ? undefined : 'left out';
-  // Where nothing is kept, sinks may have been claimed in an earlier life: it is over.
-  const isNew = (await store.completed(damaged)).length === 0;
   let sinks: readonly ClaimedSink[] | undefined;
   while (sinks === undefined) {
     try {
       sinks = await claimSinks(stations, incarnation);
     } catch (thrown) {
-      if (!isNew || !(thrown instanceof MillraceError && thrown.code === 'MR_SINK_CLAIMED')) throw thrown;
+      const claimed = newestOf(thrown);
+      // By a newer start of this place: that one goes on. Otherwise what was kept here then is gone, or is older now.
+      const isOlder = claimed !== undefined && claimed > incarnation && claimed <= store.newestClaim();
+      if (claimed === undefined || isOlder) throw thrown;
       // All of them anew: each must know the number that its epochs will have.
-      incarnation = await store.claim(newestOf(thrown));
+      incarnation = await store.claim(claimed);
     }
   }
   try {
@@ -114,8 +115,10 @@ async function goOn(
   };
 }
 
-function newestOf({ details }: MillraceError): number {
-  const [, , , newest] = details as ErrorDetails<'MR_SINK_CLAIMED'>;
+/** The start that has claimed a sink which refuses this one. */
+function newestOf(thrown: unknown): number | undefined {
+  if (!(thrown instanceof MillraceError && thrown.code === 'MR_SINK_CLAIMED')) return undefined;
+  const [, , , newest] = thrown.details as ErrorDetails<'MR_SINK_CLAIMED'>;
   return newest;
 }
 

@@ -153,6 +153,7 @@ export class Instance {
         machine.say(`${process.name} is incarnation ${incarnation}`);
         return incarnation;
       },
+      newestClaim: () => store.newestClaim(),
       completed: (...given) => store.completed(...given),
       read: async (epoch) => {
         const saved = await store.read(epoch);

@@ -33,6 +33,7 @@ const storeWith = (change: (store: CheckpointStore) => Partial<CheckpointStore>)
 function bound(store: CheckpointStore): CheckpointStore {
   return {
     claim: (above) => store.claim(above),
+    newestClaim: () => store.newestClaim(),
     completed: (damaged) => store.completed(damaged),
     read: (epoch) => store.read(epoch),
     resume: (from) => store.resume(from),
