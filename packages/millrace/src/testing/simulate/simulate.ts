@@ -165,13 +165,11 @@ const LINES = 40;
 
 function report(seed: number, all: readonly Fault[], least: readonly Fault[], { problem, trace }: Attempt): string {
   const before = trace.length > LINES ? [`    … ${trace.length - LINES} lines before`] : [];
+  const lines = [problem!, ...before, ...trace.slice(-LINES).map((line) => `    ${line}`)];
+  if (least.length === 0) return [...lines, `seed ${seed}: it fails without any fault`].join('\n');
+  const call = `simulate(topology, { …, seed: ${seed}, faults: [`;
   const faults = least.map((fault) => `    ${faultText(fault)},`);
-  return [
-    problem!,
-    ...before,
-    ...trace.slice(-LINES).map((line) => `    ${line}`),
-    `seed ${seed}; ${all.length} faults, of which these are enough: simulate(topology, { …, seed: ${seed}, faults: [`,
-    ...faults,
-    '] })',
-  ].join('\n');
+  return [...lines, `seed ${seed}; ${all.length} faults, of which these are enough: ${call}`, ...faults, '] })'].join(
+    '\n',
+  );
 }
