@@ -31,6 +31,10 @@ const worldsOwn: readonly Exception[] = [
     because: 'it is user code for a test, and runs in virtual time',
   },
   {
+    path: 'packages/millrace/src/testing/simulate/topologies/',
+    because: 'they are user code for the simulator, and run in virtual time',
+  },
+  {
     path: 'packages/millrace/src/testing/start-virtual.ts',
     because: 'its source is user code for tests, and runs in virtual time',
   },

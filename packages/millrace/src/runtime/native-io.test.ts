@@ -22,7 +22,7 @@ function refusing<T>(run: () => T): T {
 
 const ways: Readonly<Record<string, () => unknown>> = {
   'fs.readFileSync': () => fs.readFileSync(file),
-  'fs.openSync': () => fs.openSync(file),
+  'fs.openSync': () => fs.openSync(file, 'r'),
   'fs.createReadStream': () => fs.createReadStream(file),
   'fs.promises.open': () => fs.promises.open(file),
   'readFile of node:fs/promises': () => readFile(file),

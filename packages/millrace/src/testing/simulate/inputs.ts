@@ -3,11 +3,11 @@ import type { Log, Producer } from '@millrace/broker';
 import type { Timers } from '../../runtime/runtime.ts';
 import type { Fault } from './faults.ts';
 import type { Feed, Given } from './options.ts';
-import type { Came, Written } from './outcome.ts';
+import type { TimedValue, Written } from './outcome.ts';
 import type { Process } from './process.ts';
 
 /** One value that is to come in. */
-export interface Arrival extends Came {
+export interface Arrival extends TimedValue {
   /** Milliseconds after the start. */
   readonly at: number;
   /** In front of it comes a record that nobody can read. */

@@ -6,7 +6,7 @@ import type { Topic } from '../../topic/topic.ts';
 import type { Guarantee } from '../../topology/receipt.ts';
 import type { Fault, FaultKind } from './faults.ts';
 import { FAULT_KINDS, INPUT_FAULTS } from './faults.ts';
-import type { Came, Inputs } from './outcome.ts';
+import type { Inputs, TimedValue } from './outcome.ts';
 
 /** A value, its event time in ms since 1970, and when it comes in (ms after the start); by default at its event time. */
 export type Given<T> = readonly [value: T, time: number, at?: number];
@@ -42,7 +42,7 @@ export interface SimulateOptions {
   /** Looks at what came out, and throws if it is not right: for what no list of values can say. */
   readonly check?: (outcome: {
     readonly inputs: Inputs;
-    readonly outputs: { readonly [output: string]: readonly Came[] };
+    readonly outputs: { readonly [output: string]: readonly TimedValue[] };
   }) => void;
   /** What values of an output belong together: their order counts. A topic's own key by default; a sink that writes by key needs it. */
   readonly keys?: { readonly [output: string]: (value: never) => unknown };

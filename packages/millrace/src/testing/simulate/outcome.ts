@@ -3,7 +3,7 @@ import type { NewEntry } from '../../ledger/ledger.ts';
 import type { PathGuarantee } from '../../topology/receipt.ts';
 
 /** One value as it came in, or out. */
-export interface Came {
+export interface TimedValue {
   readonly value: unknown;
   /** Event time, ms. */
   readonly time: number;
@@ -11,7 +11,7 @@ export interface Came {
 
 /** What came in, by topic or spout: as it stands in the topics, with what their producers wrote twice. */
 export interface Inputs {
-  readonly [input: string]: readonly Came[];
+  readonly [input: string]: readonly TimedValue[];
 }
 
 /** How much was simulated. */
@@ -30,7 +30,7 @@ export interface Figures {
 export interface Output {
   readonly guarantee: PathGuarantee;
   /** In the order in which they stand there; of a topic, partition by partition. */
-  readonly came: readonly Came[];
+  readonly came: readonly TimedValue[];
 }
 
 /** All that can be compared of a run. */

@@ -11,7 +11,7 @@ import { arrivalsOf, type Outgoing, outgoing, readTopic, TopicWriter } from './i
 import { Instance, openSimulatedLog, type Planted, type Settings, settingsOf } from './instance.ts';
 import { Machine } from './machine.ts';
 import type { Plan } from './options.ts';
-import type { Came, Outcome, Output, Written } from './outcome.ts';
+import type { Outcome, Output, TimedValue, Written } from './outcome.ts';
 import type { Process } from './process.ts';
 import { PlayedSource } from './sources.ts';
 import { staged } from './stage.ts';
@@ -195,7 +195,7 @@ export class Run {
     machine.cutPower();
     const reader = machine.spawn('the reader');
     const log = await machine.time.until(openSimulatedLog(machine, reader, {}), 60_000);
-    const inputs: Record<string, readonly Came[]> = {};
+    const inputs: Record<string, readonly TimedValue[]> = {};
     const records = new Map<string, readonly Written[]>();
     for (const { topic, name } of this.#plan.feeds) {
       const source = this.#sources.get(name);
@@ -269,7 +269,7 @@ function isSimulable(component: Component): boolean {
 function decoded(
   topic: { readonly value: { decode(bytes: Uint8Array): unknown } },
   { value, timestamp }: { readonly value: Uint8Array | null; readonly timestamp: number },
-): readonly Came[] {
+): readonly TimedValue[] {
   if (value === null) return [];
   try {
     return [{ value: topic.value.decode(value), time: timestamp }];

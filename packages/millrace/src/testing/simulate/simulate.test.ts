@@ -126,7 +126,7 @@ test('one that does not come to rest says what it waits for', async () => {
   const report = await failureOf(simulate(stuck, { inputs: [feed(words, given(9))], faults: [], limit: '1m' }));
   assert.match(
     report,
-    /does not come to rest within 60000 ms: .*draining.*'never': 9 queued[^]*it fails without any fault/,
+    /does not come to rest within 60000 ms: .*draining.*'never': 9 queued[\s\S]*it fails without any fault/,
   );
 });
 

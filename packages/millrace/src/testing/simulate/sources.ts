@@ -4,7 +4,7 @@
  */
 import type { Timers } from '../../runtime/runtime.ts';
 import type { LogReader, LogTask, Position, QueueReader, QueueTask, SpoutCode } from '../../topology/spout.ts';
-import type { Came } from './outcome.ts';
+import type { TimedValue } from './outcome.ts';
 import type { Process } from './process.ts';
 
 const SPLIT = '0';
@@ -13,7 +13,7 @@ export class PlayedSource {
   readonly #name: string;
   readonly #timers: Timers;
   /** All that has come so far. */
-  readonly #come: Came[] = [];
+  readonly #come: TimedValue[] = [];
   #wakes: (() => void)[] = [];
   #committed: Position | undefined;
   readonly #acked = new Set<number>();
@@ -28,7 +28,7 @@ export class PlayedSource {
   get name(): string {
     return this.#name;
   }
-  get come(): readonly Came[] {
+  get come(): readonly TimedValue[] {
     return this.#come;
   }
   /** All of it has been read by whoever runs now. */
@@ -36,7 +36,7 @@ export class PlayedSource {
     return this.#read >= this.#come.length;
   }
 
-  comes(record: Came): void {
+  comes(record: TimedValue): void {
     this.#come.push(record);
     for (const wake of this.#wakes) wake();
   }

@@ -7,7 +7,7 @@ import type { Timers } from '../../runtime/runtime.ts';
 import type { Epoch } from '../../topology/epoch.ts';
 import { compareEpochs, epochText } from '../../topology/epoch.ts';
 import type { EpochWriter, Sink, SinkWriter } from '../../topology/sink.ts';
-import type { Came } from './outcome.ts';
+import type { TimedValue } from './outcome.ts';
 import type { Process } from './process.ts';
 
 /** How tables answer just now. */
@@ -27,7 +27,7 @@ export interface TableOptions {
 }
 
 export class Table {
-  readonly rows: Came[] = [];
+  readonly rows: TimedValue[] = [];
   readonly #options: TableOptions;
   #claimed = 0;
   #published: Epoch | undefined;
@@ -44,7 +44,7 @@ export class Table {
       open: () => this.#writer(process) as SinkWriter<never>,
       epochs: epochs && {
         // What the sink refuses of a value it refuses here as well; what is compared is the value.
-        prepare: (value: never, time: number): Came => {
+        prepare: (value: never, time: number): TimedValue => {
           epochs.prepare?.(value, time);
           return { value, time };
         },
@@ -62,7 +62,7 @@ export class Table {
     };
   }
 
-  #epochWriter(process: Process): EpochWriter<Came> {
+  #epochWriter(process: Process): EpochWriter<TimedValue> {
     let own = 0;
     return {
       claim: (incarnation) => {
@@ -88,7 +88,7 @@ export class Table {
       throw new MillraceError('MR_SINK_CLAIMED', [this.#options.sink, 'its table', own, this.#claimed]);
   }
 
-  #publish(epoch: Epoch, entries: readonly Came[]): void {
+  #publish(epoch: Epoch, entries: readonly TimedValue[]): void {
     const { sink, violated } = this.#options;
     const last = this.#published;
     const order = last === undefined ? 1 : compareEpochs(epoch, last);
