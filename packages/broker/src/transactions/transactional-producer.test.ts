@@ -100,6 +100,23 @@ test('a disk that refuses a batch aborts the transaction, and the same producer 
   await log.close();
 });
 
+test('what is fenced in the middle of a large transaction writes nothing behind its abort', async () => {
+  const log = await open();
+  await log.createTopic('t', { partitions: 2 });
+  const producer = await log.transactionalProducer('p');
+  const large = Array.from({ length: 80 }, (_, n) => to('t', 'x'.repeat(100_000), { partition: n % 2 }));
+  const committing = producer.commit(large);
+  const fenced = refused(committing, 'PRODUCER_FENCED');
+  const { partitions } = log.catalog.topic('t');
+  while (partitions[0]!.highWatermark === 0) await undefined;
+  const heir = await log.transactionalProducer('p');
+  await fenced;
+  await heir.commit([to('t', 'a', { partition: 0 }), to('t', 'b', { partition: 1 })]);
+  assert.deepEqual([valuesIn(log, 't', 0), valuesIn(log, 't', 1)], [['a'], ['b']]);
+  for (const { lastStableOffset, highWatermark } of partitions) assert.equal(lastStableOffset, highWatermark);
+  await log.close();
+});
+
 test('a log that has stopped says so at once, instead of being waited for', async () => {
   const storage = new FaultyStorage();
   const log = await open(storage);

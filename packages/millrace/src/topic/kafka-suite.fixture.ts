@@ -5,6 +5,7 @@ import { partitionForKey } from '@millrace/broker';
 import { Admin, Consumer, Producer } from '@platformatic/kafka';
 import { realRuntime } from '../runtime/real.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { CONTROL_TOPIC } from './control-topic.ts';
 import { READ_AHEAD } from './kafka/reader.ts';
 import { kafkaTopicLog } from './kafka.ts';
 import type { PartitionReader, TopicLog, TopicRecord } from './topic-log.ts';
@@ -105,6 +106,8 @@ export function kafkaSuite(name: string, open: () => Promise<Brokers>): void {
 
   describe(`${name}: over the network`, () => {
     withLog('shows records of transactions when they are committed, and never aborted ones', transactions);
+    withLog("finds a marker behind somebody else's open transaction", hiddenMarker);
+    withLog('publishes each epoch once when the brokers have been away', restartWhilePublishing);
     withLog('reads what other clients compressed, by every codec', compression);
     withLog('chooses the partition that Kafka would', keys);
     withLog('a reader that nobody takes from holds no more than its bound, a paused one nothing', bound);
@@ -151,6 +154,58 @@ async function transactions(log: TopicLog, { bootstrap }: Brokers) {
   again.close();
   close();
   await producer.close();
+}
+
+async function hiddenMarker(log: TopicLog, { bootstrap }: Brokers) {
+  await log.ensureTopic({ name: 'kafka.hidden' });
+  const transactions = log.transactions('hidden');
+  await transactions.claim();
+  const producer = new Producer({
+    clientId: 'suite',
+    bootstrapBrokers: [bootstrap],
+    idempotent: true,
+    transactionalId: 'hiding',
+  });
+  const open = await producer.beginTransaction();
+  const key = Buffer.from('hiding');
+  await open.send({ messages: [{ topic: CONTROL_TOPIC, partition: 0, key, value: Buffer.from('open') }] });
+  await transactions.publish('kafka.hidden', [record('seen')], Buffer.from('behind'));
+  assert.equal(text((await log.transactions('hidden').claim())!), 'behind');
+  assert.equal(await log.transactions('hiding.too').claim(), undefined);
+  await open.abort();
+  await producer.close();
+}
+
+async function restartWhilePublishing(log: TopicLog, brokers: Brokers, t: TestContext) {
+  if (typeof brokers.restart !== 'function') return t.skip(brokers.restart.skip);
+  const topic = 'kafka.epochs';
+  await log.ensureTopic({ name: topic, partitions: 2 });
+  const transactions = log.transactions('epochs');
+  let marker = (await transactions.claim()) ?? null;
+  let restarted: Promise<void> | undefined;
+  for (let epoch = 0; epoch < 30; epoch++) {
+    if (epoch === 10) restarted = brokers.restart();
+    const records = [0, 1, 2, 3].map((i) => record(`${epoch}.${i}`, `key ${i}`));
+    while (text(marker) !== String(epoch)) {
+      try {
+        await transactions.publish(topic, records, Buffer.from(String(epoch)));
+        marker = Buffer.from(String(epoch));
+      } catch {
+        marker = (await transactions.claim()) ?? null;
+      }
+    }
+  }
+  await restarted;
+  const { close, until, records } = follow(log, topic, [0, 1]);
+  await until(() => records.length >= 120);
+  for (const [key, of] of Map.groupBy(records, (one) => text(one.key)!)) {
+    const wanted = Array.from({ length: 30 }, (_, epoch) => `${epoch}.${key.slice(4)}`);
+    assert.deepEqual(
+      of.map(({ value }) => text(value)),
+      wanted,
+    );
+  }
+  close();
 }
 
 async function compression(log: TopicLog, { bootstrap }: Brokers) {

@@ -102,6 +102,54 @@ test('a write whose answer is lost is not written twice', async () => {
   await rm(directory, { recursive: true });
 });
 
+test('whichever answer is lost on the way of a publication, it is there once', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));
+  let untilCut = Number.POSITIVE_INFINITY;
+  const proxy = createServer((client) => {
+    const upstream = connect(broker.port, '127.0.0.1');
+    client.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => {}).on('close', () => client.destroy());
+    client.on('data', (bytes) => upstream.write(bytes));
+    upstream.on('data', (bytes) => (--untilCut === 0 ? client.destroy() : client.write(bytes)));
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const broker = await Broker.start({ directory, advertised: { host: '127.0.0.1', port } });
+  const log = topicsAt(`127.0.0.1:${port}`, { hasty: true });
+  await log.ensureTopic({ name: 't', partitions: 2 });
+  const transactions = log.transactions('t');
+  await transactions.claim();
+  let published = 0;
+  const records = ['a', 'b', 'c', 'd'].map((key) => ({ key: Buffer.from(key), value: Buffer.from('x'), timestamp: 1 }));
+  for (let answers = 1; untilCut > 0; answers++) {
+    untilCut = answers;
+    await transactions.publish('t', records, Buffer.from(String(++published)));
+    if (untilCut > 0) break;
+    untilCut = Number.POSITIVE_INFINITY;
+    assert.equal(Buffer.from((await transactions.claim())!).toString(), String(published));
+    untilCut = answers;
+    const marker = await transactions.claim();
+    assert.equal(Buffer.from(marker!).toString(), String(published), 'nor is a claim led astray');
+    untilCut = Number.POSITIVE_INFINITY;
+  }
+  assert.ok(published >= 4, `a publication has ${published} answers`);
+  untilCut = Number.POSITIVE_INFINITY;
+  let there = 0;
+  for (const partition of [0, 1]) {
+    const { latest } = broker.log.offsets('t', partition);
+    for (let offset = 0; offset < latest; ) {
+      const read = broker.log.read('t', partition, offset);
+      there += read.records.length;
+      offset = read.nextOffset;
+    }
+  }
+  assert.equal(there, published * records.length);
+  await log.close();
+  proxy.close();
+  await broker.close();
+  await rm(directory, { recursive: true });
+});
+
 test('what is written after a write that was given up is not taken for a repetition of something older', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));
   let silent = false;
