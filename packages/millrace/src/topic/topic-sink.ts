@@ -18,7 +18,7 @@ export function topicSink<T>(topic: Topic<T>): Sink<Takes<T>> {
   return sink<T, NewRecord>({
     mode: 'transactional',
     batch: { size: 1000, every: '1ms' },
-    simulable: true,
+    into: { topic: topic.name },
     epochs: {
       prepare: (value, time) => acceptable(topic, recordOf(topic, value, time), value),
       open: async (task) => {

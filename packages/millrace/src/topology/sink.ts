@@ -54,6 +54,12 @@ export interface Epochs<in I, P> {
   readonly open: (task: Task) => EpochWriter<P> | Promise<EpochWriter<P>>;
 }
 
+/**
+ * Where a sink writes that reaches the world through what its run offers, and by no other way: so a simulation can run it as
+ * it is, and looks there. All other sinks are modelled.
+ */
+export type Into = { readonly topic: string } | { readonly folder: string };
+
 export interface Sink<out W> {
   readonly component: 'sink';
   readonly mode: SinkMode;
@@ -61,8 +67,7 @@ export interface Sink<out W> {
   readonly open: (task: Task) => SinkWriter<never> | Promise<SinkWriter<never>>;
   /** Of a transactional sink. */
   readonly epochs: Epochs<never, unknown> | undefined;
-  /** It reaches the world through what its run offers and by no other way: a simulation runs it as it is, and models others. */
-  readonly simulable: boolean;
+  readonly into: Into | undefined;
   /** Only for the compiler; undefined at run time. */
   readonly writes: W;
 }
@@ -79,9 +84,9 @@ type Publishes<I, P> =
 
 /** A sink: `write` alone, or `open` where each task needs its own connection; a transactional one has `epochs` besides. */
 export function sink<I, P = I>(
-  definition: { readonly batch: Batch; readonly simulable?: boolean } & Publishes<I, P> & Writes<I>,
+  definition: { readonly batch: Batch; readonly into?: Into } & Publishes<I, P> & Writes<I>,
 ): Sink<Takes<I>> {
-  const { mode, batch, epochs, simulable = false } = definition;
+  const { mode, batch, epochs, into } = definition;
   const open = 'open' in definition ? definition.open : () => ({ write: definition.write });
   return {
     component: 'sink',
@@ -89,7 +94,7 @@ export function sink<I, P = I>(
     batch,
     open: open as Sink<never>['open'],
     epochs: epochs as Sink<never>['epochs'],
-    simulable,
+    into,
     writes: undefined as never,
   };
 }

@@ -38,6 +38,7 @@ export function filesSink<T>(directory: string, options: FilesSinkOptions<T> = {
     mode: 'transactional',
     // A file for each: fewer and larger ones than the syncs alone would ask for.
     batch: { size: 10_000, every: '1s' },
+    into: { folder: directory },
     open: (task) => batches(task, filesOf(task), prepare),
     epochs: { prepare, open: (task) => new EpochFiles(task.use(storageResource), filesOf(task)) },
   });

@@ -19,6 +19,13 @@ export interface Feed {
   readonly records: readonly Given<unknown>[];
 }
 
+/** A topic as far as it is read. */
+export interface Readable {
+  readonly name: string;
+  readonly value: { decode(bytes: Uint8Array): unknown };
+  readonly key?: (value: never) => unknown;
+}
+
 /**
  * Into a topic its records are written while the pipeline runs; a spout that is named is played: it gives these values
  * instead of its own.
@@ -34,9 +41,8 @@ export interface SimulateOptions {
   /** What `t.config` is given. */
   readonly config?: unknown;
   readonly inputs: readonly Feed[];
-  /** Topics whose records are compared; sinks that are modelled always are. */
-  // biome-ignore lint/suspicious/noExplicitAny: topics of any values
-  readonly outputs?: readonly Topic<any>[];
+  /** Topics whose records are compared; sinks into folders, and those that are modelled, always are. */
+  readonly outputs?: readonly Readable[];
   /** What must have come out, by topic or sink, from what came in. By default: what comes out of a run without faults. */
   readonly expect?: (inputs: Inputs) => { readonly [output: string]: readonly unknown[] };
   /** Looks at what came out, and throws if it is not right: for what no list of values can say. */
@@ -74,7 +80,7 @@ export interface Plan {
   readonly seed: number;
   readonly config: unknown;
   readonly feeds: readonly Feed[];
-  readonly outputs: readonly Topic<unknown>[];
+  readonly outputs: readonly Readable[];
   readonly keys: { readonly [output: string]: (value: never) => unknown };
   readonly unordered: ReadonlySet<string>;
   readonly state: readonly string[];

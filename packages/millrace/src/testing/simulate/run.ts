@@ -1,12 +1,12 @@
 /** One run of a topology under given faults, from its first start to its last word, and what came of it. */
 import type { Log } from '@millrace/broker';
 import { memoryLedger } from '../../ledger/memory.ts';
-import type { Component } from '../../topology/plan.ts';
 import type { PathGuarantee, Receipt } from '../../topology/receipt.ts';
 import { receiptOf } from '../../topology/receipt.ts';
 import type { Built, Topology } from '../../topology/topology.ts';
 import { textOf } from './compare.ts';
 import type { Fault } from './faults.ts';
+import { linesIn } from './folders.ts';
 import { arrivalsOf, type Outgoing, outgoing, readTopic, TopicWriter } from './inputs.ts';
 import { Instance, openSimulatedLog, type Planted, type Settings, settingsOf } from './instance.ts';
 import { Machine } from './machine.ts';
@@ -84,7 +84,7 @@ export class Run {
     });
     this.#feed(replayed);
     for (const [id, component] of this.#build().components)
-      if (component.kind === 'sink' && !component.sink.simulable) this.#addTable(id);
+      if (component.kind === 'sink' && component.sink.into === undefined) this.#addTable(id);
   }
 
   async outcome(): Promise<Outcome> {
@@ -208,10 +208,19 @@ export class Run {
     }
     const outputs = new Map<string, Output>();
     for (const [id, table] of this.#tables) outputs.set(id, { guarantee: this.#guaranteeOf([id]), came: table.rows });
+    const into = [...this.#build().components.values()].flatMap((one) =>
+      one.kind === 'sink' && one.sink.into ? [{ id: one.id, ...one.sink.into }] : [],
+    );
+    for (const place of into) {
+      if (!('folder' in place)) continue;
+      const came = linesIn(machine.disk(reader), place.folder, `${place.id}@`).map((value) => ({ value, time: 0 }));
+      outputs.set(place.id, { guarantee: this.#guaranteeOf([place.id]), came });
+    }
     for (const topic of this.#plan.outputs) {
       const there = log.topics().includes(topic.name) ? [...readTopic(log, topic.name)] : [];
       const came = there.flatMap((record) => decoded(topic, record));
-      outputs.set(topic.name, { guarantee: this.#guaranteeOf(this.#simulated()), came });
+      const sinks = into.flatMap((place) => ('topic' in place && place.topic === topic.name ? [place.id] : []));
+      outputs.set(topic.name, { guarantee: this.#guaranteeOf(sinks), came });
     }
     return {
       inputs,
@@ -248,21 +257,12 @@ export class Run {
     return written;
   }
 
-  /** Sinks that run as they are. */
-  #simulated(): readonly string[] {
-    return [...this.#build().components.values()].filter(isSimulable).map(({ id }) => id);
-  }
-
   /** The least of the paths that end in these sinks. */
   #guaranteeOf(sinks: readonly string[]): PathGuarantee {
     const order: readonly PathGuarantee[] = ['at-most-once', 'at-least-once', 'convergent', 'exactly-once'];
     const paths = this.#receipt.paths.filter(({ end }) => sinks.includes(end));
     return order[Math.min(order.length - 1, ...paths.map(({ guarantee }) => order.indexOf(guarantee)))]!;
   }
-}
-
-function isSimulable(component: Component): boolean {
-  return component.kind === 'sink' && component.sink.simulable;
 }
 
 /** Nothing where the codec refuses it: the spout does, too. */

@@ -1,4 +1,6 @@
 /** A copy without state: positions and outputs alone move together, and what cannot be copied is in the ledger once. */
+
+import { filesSink } from '../../../file.ts';
 import { topology, type } from '../../../index.ts';
 import { json, topic, topicSink, topicSpout } from '../../../topic.ts';
 import type { Given } from '../options.ts';
@@ -23,6 +25,7 @@ export const copy: Scenario = {
     const lines = t.spout('lines', topicSpout(source, { group: 'copy' }));
     const even = t.bolt('even', lines.fields('key'), evenLines, { onError: { retries: 1, backoff: '20ms' } });
     t.sink('target', even.fields('key'), topicSink(target));
+    t.sink('files', even.fields('key'), filesSink('/copied'));
   }),
   options(random) {
     const records = Array.from({ length: 100 }, (_, i): Given<Line> => {
@@ -31,6 +34,7 @@ export const copy: Scenario = {
     return {
       inputs: [feed(source, records)],
       outputs: [target],
+      keys: { files: (line: string) => (JSON.parse(line) as Line).key },
     };
   },
 };
