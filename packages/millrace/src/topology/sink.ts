@@ -37,8 +37,9 @@ export interface EpochWriter<in P> {
   claim(incarnation: number): Promise<Epoch | undefined>;
   /**
    * Publishes all of an epoch, or throws and nothing of it is visible. Called in the order of the epochs, one at a time, with
-   * epochs newer than what `claim` gave; one without entries is left out. After a throw it may be called again with the same.
-   * MR_SINK_CLAIMED when a larger incarnation has claimed.
+   * epochs newer than what `claim` gave; one without entries is left out, and those that have waited for the one before come
+   * together, as the newest of them. After a throw it may be called again with the same. MR_SINK_CLAIMED when a larger
+   * incarnation has claimed.
    */
   publish(epoch: Epoch, entries: readonly P[]): void | Promise<void>;
   close?(): void | Promise<void>;

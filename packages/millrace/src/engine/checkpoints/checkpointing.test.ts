@@ -539,8 +539,37 @@ test('epochs of several starts that were never published are published in their 
   );
   assert.deepEqual(
     table.epochs.map(({ incarnation, number }) => `${incarnation}.${number}`),
-    ['1.1', '1.2', '2.3', '2.4', '3.5'],
+    ['1.1', '2.4', '3.5'],
   );
+});
+
+test('what waits for a slow sink is published together, under the id of its newest epoch, up to a bound', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const input = ['a'];
+  const source = new ArraySource(type<string>(), { s: input }, true);
+  const copied = topology('copy', (t) => {
+    t.sink('table', t.spout('lines', source.spout).shuffle(), table.sink);
+  });
+  let publish = () => {};
+  table.publishing = () => new Promise<void>((resolve) => (publish = resolve));
+  const running = await world.start(copied, { outbox: { bytes: 1e9, total: 1e9, epochs: 100 } });
+  await world.runtime.advance(150);
+  for (const line of ['b', 'c', 'x'.repeat(5_000_000), 'd']) {
+    input.push(line);
+    source.wake();
+    await world.runtime.advance(100);
+  }
+  table.publishing = () => {};
+  publish();
+  await world.runtime.advance(50);
+  assert.deepEqual(
+    table.epochs.map(({ number }) => number),
+    [1, 3, 4, 5],
+  );
+  assert.deepEqual(table.rows, input);
+  assert.deepEqual(running.checkpoints()!.unpublished, { epochs: 0, bytes: 0 });
+  await running.kill();
 });
 
 test('what an older instance completes and publishes while it is being taken over from is seen', async () => {

@@ -17,6 +17,9 @@ export interface Outgoing {
   readonly bytes: number;
 }
 
+/** Bytes of epochs that are published together, at most. */
+const TOGETHER = 4_000_000;
+
 /** One transactional sink. */
 class SinkPublisher {
   readonly station: Station;
@@ -42,53 +45,68 @@ class SinkPublisher {
     await this.#writer.close?.();
   }
 
+  /** What waits goes together: a sink that is slower than epochs are made has fewer and larger ones to publish. */
   #next(): void {
-    const next = this.#waiting.first;
-    this.#busy = next !== undefined;
-    if (next !== undefined) this.#try(next, 0);
+    const together: Outgoing[] = [];
+    let bytes = 0;
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      bytes += next.bytes;
+      if (together.length > 0 && bytes > TOGETHER) break;
+      together.push(next);
+      this.#waiting.shift();
+    }
+    this.#busy = together.length > 0;
+    if (this.#busy)
+      this.#try(
+        together,
+        together.flatMap(({ entries }) => entries),
+        0,
+      );
   }
 
-  #try(outgoing: Outgoing, attempt: number): void {
+  /** Under the id of the newest of them: a sink that has published it has published all before it. */
+  #try(together: readonly Outgoing[], entries: readonly unknown[], attempt: number): void {
     const { metrics } = this.station;
     const { clock } = this.#worker.runtime;
     const started = clock.monotonic();
-    const publishing = async () => this.#writer.publish(outgoing.epoch, outgoing.entries);
+    const publishing = async () => this.#writer.publish(together.at(-1)!.epoch, entries);
     publishing().then(
       () => {
         if (this.#worker.dead) return;
         const elapsed = clock.monotonic() - started;
-        const count = outgoing.entries.length;
+        const count = entries.length;
         metrics.execute.record(elapsed / count, count);
         metrics.process.record(elapsed, count);
         metrics.busy += elapsed;
         metrics.capacity.note(clock.monotonic(), metrics.busy);
-        this.#done(outgoing);
+        this.#done(together);
       },
       (thrown: unknown) => {
-        if (!this.#worker.dead) this.#failed(outgoing, attempt + 1, thrown);
+        if (!this.#worker.dead) this.#failed(together, entries, attempt + 1, thrown);
       },
     );
   }
 
-  #failed(outgoing: Outgoing, attempt: number, thrown: unknown): void {
+  #failed(together: readonly Outgoing[], entries: readonly unknown[], attempt: number, thrown: unknown): void {
     const { station } = this;
     station.metrics.errors++;
     // Somebody else has taken over: to try again would be to fight for it.
     if (thrown instanceof MillraceError && thrown.code === 'MR_SINK_CLAIMED') return this.#worker.fail(thrown);
-    const what = `the ${outgoing.entries.length} values of an epoch`;
-    const error = station.userError(0, thrown, what);
-    if (station.retries(error.message, attempt, `retry ${attempt}`, () => this.#try(outgoing, attempt))) return;
+    const error = station.userError(0, thrown, `the ${entries.length} values of an epoch`);
+    if (station.retries(error.message, attempt, `retry ${attempt}`, () => this.#try(together, entries, attempt)))
+      return;
     // They are in the checkpoint and will be published by the next start: given to the ledger they might come out twice.
     this.#worker.fail(error);
   }
 
-  #done(outgoing: Outgoing): void {
+  #done(together: readonly Outgoing[]): void {
     const { metrics } = this.station;
     const wall = this.#worker.runtime.clock.now();
-    metrics.acked += outgoing.entries.length;
-    for (const time of outgoing.times) metrics.result.record(wall - time);
-    this.#waiting.shift();
-    this.#published(outgoing);
+    for (const outgoing of together) {
+      metrics.acked += outgoing.entries.length;
+      for (const time of outgoing.times) metrics.result.record(wall - time);
+      this.#published(outgoing);
+    }
     this.#next();
   }
 }
