@@ -138,7 +138,9 @@ test('a log that has stopped says so at once, instead of being waited for', asyn
     .send(to('t', 'another'))
     .catch(() => undefined);
   await ending.catch(() => undefined);
-  await assert.rejects(waiting, { code: /COORDINATOR_NOT_AVAILABLE|KAFKA_STORAGE_ERROR/ });
+  const stopped = { code: /COORDINATOR_NOT_AVAILABLE|KAFKA_STORAGE_ERROR/ };
+  await assert.rejects(waiting, stopped);
+  await assert.rejects(producer.commit([to('t', 'z')]), stopped, 'and to whoever comes later');
   assert.ok(partitions[0]!.error);
   await log.close();
 });

@@ -81,9 +81,11 @@ export class TopicEpochs implements EpochWriter<NewRecord> {
   async #take(): Promise<boolean> {
     const marker = markerOf(await this.#transactions.claim());
     const isOwn = marker !== undefined && marker.incarnation === this.#incarnation && marker.claim === this.#claim;
-    if (marker !== undefined && !isOwn && marker.incarnation >= this.#incarnation) {
+    // What was published counts, too: who counts from below it would publish what is taken for old.
+    const newest = Math.max(marker?.incarnation ?? 0, marker?.published?.incarnation ?? 0);
+    if (!isOwn && newest >= this.#incarnation) {
       const target = `topic '${this.#topic}'`;
-      throw new MillraceError('MR_SINK_CLAIMED', [this.#task.component, target, this.#incarnation, marker.incarnation]);
+      throw new MillraceError('MR_SINK_CLAIMED', [this.#task.component, target, this.#incarnation, newest]);
     }
     this.#published = marker?.published ?? null;
     this.#settled = true;
