@@ -251,6 +251,7 @@ test('a start that claims while an older one removes what it does not need loses
   storage.list = (directory) => {
     // The older one has looked at the claims already.
     if (directory === DIRECTORY) {
+      storage.list = list;
       storage.createNew(`${DIRECTORY}/claims/00000002`);
       storage.createNew(`${DIRECTORY}/00000002-00000002.checkpoint.part`);
     }
@@ -274,6 +275,17 @@ test('what an older start completed too late is never restored once a newer one 
   assert.deepEqual(next.newest?.epoch, second.epoch);
   assert.deepEqual(stateOf(next.saved!, 'a'), all('x', 'y'));
   assert.deepEqual(files(storage), ['00000001-00000001.checkpoint', '00000002-00000002.checkpoint']);
+});
+
+test('a checkpoint is kept beside those that it goes on from, and not beside others', async () => {
+  const { store } = await started(disk());
+  const one = await write(store, 1, { what: 'all', state: { a: all(1) } });
+  await write(store, 2, { what: 'all', state: { a: all(2) }, parent: one.epoch });
+  await write(store, 3, { what: 'all', state: { a: all(3) }, parent: one.epoch });
+  assert.deepEqual(
+    (await store.completed()).map((info) => info.epoch.number),
+    [3, 1],
+  );
 });
 
 test('files of others are left alone', async () => {
