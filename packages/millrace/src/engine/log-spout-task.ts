@@ -394,6 +394,10 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     else await this.#lastCommit;
   }
 
+  noteTaken(): Promise<void> {
+    return this.#note((split) => split.taken);
+  }
+
   #note(positionOf: (split: Split) => Position | undefined): Promise<void> {
     const noting = this.#lastCommit.then(async () => {
       const positions = this.#moved(positionOf);

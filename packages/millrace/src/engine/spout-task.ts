@@ -22,5 +22,7 @@ export interface SpoutTask {
   deactivate(): void;
   /** Writes down what is done, where the source keeps that. */
   commit(): Promise<void>;
+  /** The same of all that was taken, when nothing of it is inside any more. */
+  noteTaken?(): Promise<void>;
   close(now: boolean): Promise<void>;
 }

@@ -237,6 +237,8 @@ class RunningTopology implements Running {
     if (this.#worker.dead) return;
     this.#loop!.stop();
     this.#cancelCommit();
+    if (endsTime && this.#checkpointing !== undefined) await this.#noteEnd();
+    if (this.#worker.dead) return;
     await this.#checkpointing?.last(endsTime);
     if (this.#worker.dead) return;
     await Promise.all(this.#stations.flatMap(({ spouts }) => spouts.map((spout) => spout.commit())));
@@ -245,6 +247,11 @@ class RunningTopology implements Running {
     this.#worker.dead = true;
     await this.#close(false);
     this.#settle.resolve();
+  }
+
+  /** After the last checkpoint of all a start begins where the sources say: they must know before it is complete. */
+  async #noteEnd(): Promise<void> {
+    await Promise.all(this.#stations.flatMap(({ spouts }) => spouts.map((spout) => spout.noteTaken?.())));
   }
 
   /** No record will come any more: all windows close and all event timers are told (law 7). */
