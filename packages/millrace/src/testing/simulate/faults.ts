@@ -17,6 +17,8 @@ export type Fault =
   | ({ readonly kind: 'stall'; readonly lasts: number } & When)
   /** It is stopped in good order, and started again, with other parallelism where that may change. */
   | ({ readonly kind: 'restart'; readonly down: number } & When)
+  /** It is drained, so that event time ends and nothing is kept, and started anew. */
+  | ({ readonly kind: 'drain'; readonly down: number } & When)
   /** Syncs take `lasts` ms at most, writes find the disk full, or one sync fails. */
   | { readonly kind: 'slowDisk'; readonly at: number; readonly lasts: number; readonly by: number }
   | { readonly kind: 'fullDisk'; readonly at: number; readonly lasts: number }
@@ -42,8 +44,8 @@ export type Fault =
 
 export type FaultKind = Fault['kind'];
 
-/** By default all but these, which change what comes out, so that only a model of the user's can say what is right. */
-export const INPUT_FAULTS: readonly FaultKind[] = ['doubled', 'late', 'poison'];
+/** By default all but these, which change what comes out: a model must know, or a topology that does not mind. */
+export const ASKED_FOR: readonly FaultKind[] = ['doubled', 'late', 'poison', 'drain'];
 
 const WEIGHTS: { readonly [K in FaultKind]: number } = {
   crash: 6,
@@ -51,6 +53,7 @@ const WEIGHTS: { readonly [K in FaultKind]: number } = {
   zombie: 3,
   stall: 1,
   restart: 2,
+  drain: 2,
   slowDisk: 1,
   fullDisk: 1,
   failedSync: 1,
@@ -92,6 +95,7 @@ function faultOf(kind: FaultKind, at: number, whole: (most: number) => number, r
     case 'crash':
     case 'powerCut':
     case 'restart':
+    case 'drain':
       return { kind, at, steps, down };
     case 'zombie':
       return { kind, at, steps, down, away: down + whole(1500) };

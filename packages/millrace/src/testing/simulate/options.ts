@@ -5,7 +5,7 @@ import { MillraceError } from '../../errors.ts';
 import type { Topic } from '../../topic/topic.ts';
 import type { Guarantee } from '../../topology/receipt.ts';
 import type { Fault, FaultKind } from './faults.ts';
-import { FAULT_KINDS, INPUT_FAULTS } from './faults.ts';
+import { ASKED_FOR, FAULT_KINDS } from './faults.ts';
 import type { Inputs, TimedValue } from './outcome.ts';
 
 /** A value, its event time in ms since 1970, and when it comes in (ms after the start); by default at its event time. */
@@ -56,7 +56,7 @@ export interface SimulateOptions {
   readonly unordered?: readonly string[];
   /** Components whose state must be the same at the end. */
   readonly state?: readonly string[];
-  /** What goes wrong: these kinds, or exactly these faults. Default: all kinds but 'doubled', 'late' and 'poison' input. */
+  /** What goes wrong: these kinds, or exactly these faults. Default: all kinds but 'doubled', 'late', 'poison' and 'drain'. */
   readonly faults?: readonly FaultKind[] | readonly Fault[];
   /** Parallelism that components may have, anew at each start. */
   readonly parallelism?: { readonly [component: string]: readonly number[] };
@@ -111,7 +111,7 @@ export function planOf(options: SimulateOptions): Plan {
     keys,
     unordered: new Set(unordered),
     state,
-    kinds: kinds ?? FAULT_KINDS.filter((kind) => !INPUT_FAULTS.includes(kind)),
+    kinds: kinds ?? FAULT_KINDS.filter((kind) => !ASKED_FOR.includes(kind)),
     faults: faults?.some((fault) => typeof fault === 'object') ? (faults as readonly Fault[]) : undefined,
     parallelism,
     guarantee,

@@ -136,8 +136,9 @@ export class Supervisor {
       case 'zombie':
         return this.#makeZombie(this.#instance!, fault);
       case 'restart':
+      case 'drain':
         // From outside of what it is doing.
-        return time.timers.soon(() => this.#restart(this.#instance, fault.down));
+        return time.timers.soon(() => this.#restart(this.#instance, fault.down, fault.kind === 'drain'));
     }
   }
 
@@ -200,7 +201,7 @@ export class Supervisor {
     });
   }
 
-  #restart(instance: Instance | undefined, down: number): void {
+  #restart(instance: Instance | undefined, down: number, drain: boolean): void {
     if (instance === undefined || instance !== this.#instance || instance.process.state !== 'alive') return;
     const { running, process } = instance;
     if (running === undefined) {
@@ -208,7 +209,7 @@ export class Supervisor {
       return this.#restartIn(down);
     }
     process.enter(() => {
-      running.stop().then(
+      running.stop({ drain }).then(
         () => this.#gone(instance, down),
         () => {}, // `done` tells
       );

@@ -34,6 +34,22 @@ export const copy: Scenario = {
     return {
       inputs: [feed(source, records)],
       outputs: [target],
+      faults: [
+        'crash',
+        'powerCut',
+        'zombie',
+        'stall',
+        'restart',
+        'drain',
+        'slowDisk',
+        'fullDisk',
+        'failedSync',
+        'clock',
+        'lostAck',
+        'throws',
+        'doubled',
+        'poison',
+      ],
       keys: { files: (line: string) => (JSON.parse(line) as Line).key },
     };
   },
