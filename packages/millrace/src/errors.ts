@@ -489,7 +489,7 @@ export const ERROR_TABLE = {
   MR_SINK_CLAIMED: {
     retry: false,
     message: (component: string, target: string, own: number, newest: number) =>
-      `'${component}' may not publish to ${target}: this is start ${own} of the topology, and start ${newest} has claimed it; let one instance run, or, if its checkpoints are from a backup, let the sink forget what came after (docs/guides/connectors.md)`,
+      `'${component}' may not publish to ${target}: this is start ${own} of the topology, and start ${newest} has claimed it; let one instance run`,
   },
   MR_GUARANTEE: {
     retry: false,
