@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import { structured } from '../codec/structured.ts';
 import { MillraceError, messageOf } from '../errors.ts';
 import { entryId } from '../ledger/entry-id.ts';
+import { fingerprint } from '../ledger/fingerprint.ts';
 import type { LedgerCause, LedgerEntry, Origin } from '../ledger/ledger.ts';
 import type { Runtime, Timers } from '../runtime/runtime.ts';
 import type { Receipt } from '../topology/receipt.ts';
@@ -138,33 +139,35 @@ export class Worker {
   /** Puts a value that a component could not take into the ledger; its tree is held until the entry is safe. */
   lose({ metrics, input, cause, detail, value, time }: Lost, anchor: Anchor | undefined): void {
     const payload = { encoding: 'value' as const, payload: encoded(value) };
-    this.#enter({ metrics, input, cause, detail, time }, payload, anchor);
+    this.#enter({ metrics, input, cause, detail, time }, payload, fingerprint(value), anchor);
   }
 
   /** A timer that its bolt could not take: there is no record to give back, so the entry has no payload. */
   loseTimer(metrics: Metrics, origin: Origin, detail: string, time: number): void {
     const nothing = { encoding: 'value' as const, payload: null };
-    this.#enter({ metrics, input: undefined, cause: 'error', detail, time }, nothing, undefined, origin);
+    this.#enter({ metrics, input: undefined, cause: 'error', detail, time }, nothing, 0, undefined, origin);
   }
 
   /** Puts a record that its source could not read into the ledger, as the source held it. */
   reject(metrics: Metrics, { cause, detail, payload }: Rejected, anchor: Anchor | undefined): void {
     const time = this.runtime.clock.now();
-    this.#enter({ metrics, input: undefined, cause, detail, time }, { encoding: 'record', payload }, anchor);
+    this.#enter({ metrics, input: undefined, cause, detail, time }, { encoding: 'record', payload }, 0, anchor);
   }
 
-  /** A ledger that fails stops the topology: the record would be lost. */
+  /**
+   * A ledger that fails stops the topology: the record would be lost. `content`: values of one record are told apart by what
+   * they are, not by when they were lost, as a replay may lose them in another order.
+   */
   #enter(
     { metrics, input, cause, detail, time }: Omit<Lost, 'value'>,
     payload: Pick<LedgerEntry, 'encoding' | 'payload'>,
+    content: number,
     anchor: Anchor | undefined,
     origin = anchor?.origin,
   ): void {
     const component = metrics.component;
     if (anchor?.inLedger) return anchor.fail(new MillraceError('MR_LOST_AGAIN', [component, detail]));
     const at = this.runtime.clock.now();
-    // A value is told apart by what it is, not by when it was lost: a replay may lose the same values in another order.
-    const content = payload.encoding === 'record' || payload.payload === null ? 0 : fingerprint(payload.payload);
     const index =
       origin === undefined ? this.#untracked++ : content + (anchor?.nextLedgerIndex(component, content) ?? 0);
     const from = origin ?? { spout: `untracked-${at}`, split: '', position: 0 };
@@ -192,11 +195,4 @@ function encoded(value: unknown): Uint8Array {
   } catch {
     return structured.encode(inspect(value));
   }
-}
-
-/** FNV-1a, 32 bits: equal bytes give equal numbers, in every run. */
-function fingerprint(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
 }
