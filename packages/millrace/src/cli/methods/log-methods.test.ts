@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Log } from '@millrace/broker';
 import { openLog } from '@millrace/broker';
+import { embeddedTopicLog } from '../../topic/embedded.ts';
 import type { ConsumedRecord } from '../api.ts';
 import { fromBase64, toBase64 } from '../api.ts';
 import { logMethods } from './log-methods.ts';
@@ -50,6 +51,20 @@ test('consume gives what is there when it starts, from where it is told, and no 
   assert.deepEqual((await consumed({ topic, max: 4 })).texts, ['a', 'b', 'c', 'x']);
   const growing = await consumed({ topic, partition: 1 }, () => void produce('two', ['more'], 1));
   assert.deepEqual(growing.texts, ['x', 'y']);
+});
+
+test('what topologies published in transactions is consumed to its end, and their control topic is not listed', async () => {
+  const topics = embeddedTopicLog(log);
+  await topics.ensureTopic({ name: 'published' });
+  const transactions = topics.transactions('t');
+  await transactions.claim();
+  const records = ['a', 'b'].map((text) => ({ key: null, value: Buffer.from(text), timestamp: 1 }));
+  for (const marker of ['1', '2']) await transactions.publish('published', records, Buffer.from(marker));
+  assert.deepEqual(await consumed({ topic: 'published' }), { texts: ['a', 'b', 'a', 'b'], records: 4, complete: true });
+  const listed = (await methods['topics.list']({}, none)) as readonly { readonly topic: string }[];
+  assert.ok(listed.some(({ topic }) => topic === 'published'));
+  assert.ok(!listed.some(({ topic }) => topic.startsWith('__')), JSON.stringify(listed));
+  await methods['topics.describe']({ topic: '__millrace_epochs' }, none);
 });
 
 test('following goes on with what arrives until it is ended', async () => {

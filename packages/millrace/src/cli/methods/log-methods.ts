@@ -1,6 +1,7 @@
 /** Topics and their records, over the log that this process has open. */
 import type { Log, LogRecord, Producer, ProducerRecord, TopicConfig } from '@millrace/broker';
 import { MillraceError } from '../../errors.ts';
+import { CONTROL_TOPIC } from '../../topic/control-topic.ts';
 import type { ConsumedRecord, From, Methods, TopicDetails } from '../api.ts';
 import { fromBase64, toBase64 } from '../api.ts';
 import { consume } from './consume.ts';
@@ -19,16 +20,20 @@ type LogMethod =
 export function logMethods(log: Log): Methods<LogMethod> {
   let producer: Producer | undefined;
   return {
+    // Like the broker's own, the control topic is nobody's to look through; who names it is told of it.
     'topics.list': () =>
-      log.topics().map((topic) => {
-        const { partitions } = log.describeTopic(topic);
-        return {
-          topic,
-          partitions: partitions.length,
-          records: partitions.reduce((sum, { earliest, latest }) => sum + latest - earliest, 0),
-          bytes: partitions.reduce((sum, { bytes }) => sum + bytes, 0),
-        };
-      }),
+      log
+        .topics()
+        .filter((topic) => topic !== CONTROL_TOPIC)
+        .map((topic) => {
+          const { partitions } = log.describeTopic(topic);
+          return {
+            topic,
+            partitions: partitions.length,
+            records: partitions.reduce((sum, { earliest, latest }) => sum + latest - earliest, 0),
+            bytes: partitions.reduce((sum, { bytes }) => sum + bytes, 0),
+          };
+        }),
     'topics.describe': (params) => {
       const read = readParams(params);
       return details(log, read.text('topic'), read.optionalText('group'));
