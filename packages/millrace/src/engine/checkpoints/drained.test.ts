@@ -16,7 +16,7 @@ test('the source knows where the next start begins before the last checkpoint of
     noted ??= source.committed.get('s');
     await new Promise(() => {});
   };
-  void first.stop({ drain: true });
+  world.runtime.within(() => void first.stop({ drain: true }));
   await world.runtime.advance(50);
   assert.equal(noted, 3);
   await first.kill();
