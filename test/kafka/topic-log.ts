@@ -2,7 +2,7 @@
 import { after, test } from 'node:test';
 import { kafkaBackend, kafkaSuite } from '../../packages/millrace/src/topic/kafka-suite.fixture.ts';
 import { topicLogSuite } from '../../packages/millrace/src/topic/topic-log-suite.ts';
-import { topicTransactionsSuite } from '../../packages/millrace/src/topic/topic-transactions-suite.ts';
+import { topicTransactionsSuite } from '../../packages/millrace/src/topic/topic-transactions-suite.fixture.ts';
 import { whyNoJava } from '../peers/java.ts';
 import { startKafka } from '../peers/kafka.ts';
 

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { type Clock, openLog } from '@millrace/broker';
 import { embeddedTopicLog } from './embedded.ts';
 import { type Backend, topicLogSuite } from './topic-log-suite.ts';
-import { topicTransactionsSuite } from './topic-transactions-suite.ts';
+import { topicTransactionsSuite } from './topic-transactions-suite.fixture.ts';
 
 /** A clock that the test moves; what is due then runs. */
 function movedClock() {

@@ -15,7 +15,7 @@ import { realRuntime } from '../runtime/real.ts';
 import { json, topic, topicLog, topicSink, topicSpout } from '../topic.ts';
 import { type Brokers, kafkaBackend, kafkaSuite, topicsAt } from './kafka-suite.fixture.ts';
 import { topicLogSuite } from './topic-log-suite.ts';
-import { topicTransactionsSuite } from './topic-transactions-suite.ts';
+import { topicTransactionsSuite } from './topic-transactions-suite.fixture.ts';
 
 async function embeddedBroker(): Promise<Brokers> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));

@@ -2,7 +2,7 @@
 import { type MemoryTopicLog, memoryTopicLog } from './memory-topic-log.ts';
 import type { NewRecord } from './topic-log.ts';
 import { type Backend, topicLogSuite } from './topic-log-suite.ts';
-import { topicTransactionsSuite } from './topic-transactions-suite.ts';
+import { topicTransactionsSuite } from './topic-transactions-suite.fixture.ts';
 
 const isTooLarge = ({ value }: NewRecord) => value !== null && value.byteLength > 4_000;
 
