@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { AsyncOrder } from '../index.ts';
 import { asyncBolt, topology, type } from '../index.ts';
 import { ArraySource, startVirtual } from '../testing/start-virtual.ts';
+import { Table, World } from './checkpoints/pipeline.fixture.ts';
 
 interface Job {
   key: string;
@@ -142,4 +143,38 @@ test('what was given up is not counted as acked; each try is counted and timed',
   const { executed, acked, failed, errors, ledgered, execute } = running.metrics().components[1]!;
   assert.deepEqual([executed, acked, failed, errors, ledgered], [4, 1, 1, 3, 1]);
   assert.deepEqual([execute.count, execute.sum], [4, 40]);
+});
+
+test('calls behind a barrier leave those in front of it a place, also those that wait for another one of their key', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const input: string[] = [];
+  const source = new ArraySource(type<string>(), { s: input }, true);
+  const slow = asyncBolt({
+    concurrency: 1,
+    order: 'perKey',
+    execute: async (word: string) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return word;
+    },
+  });
+  const built = topology('slow', (t) => {
+    const read = t.spout('words', source.spout);
+    const slowly = t.bolt(
+      'slow',
+      read.keyBy((w) => w),
+      slow,
+    );
+    t.sink('table', slowly.shuffle(), table.sink);
+  });
+  const running = await world.start(built);
+  await world.runtime.advance(90);
+  input.push('a', 'a');
+  source.wake();
+  await world.runtime.advance(15);
+  input.push('b');
+  source.wake();
+  await world.runtime.advance(400);
+  assert.deepEqual(table.rows, ['a', 'a', 'b']);
+  await running.kill();
 });

@@ -25,6 +25,8 @@ import type { Anchor } from './tree.ts';
 type AsyncCode = Extract<BoltCode, { readonly kind: 'async' }>;
 
 interface Call {
+  /** In the order of arrival. */
+  readonly number: number;
   readonly input: string | undefined;
   readonly value: unknown;
   readonly time: number;
@@ -53,6 +55,9 @@ export class AsyncTask implements EngineTask {
   readonly #room: Room;
   /** Those that may start when there is a place, in order. */
   readonly #waiting = new Fifo<Call>();
+  /** The same, that had to wait for another one of their key, the oldest last. */
+  readonly #freed: Call[] = [];
+  #came = 0;
   /** Running, or ended and not delivered yet; in the order of the inputs. */
   readonly #running = new Set<Call>();
   /** `perKey`: each key with a call that waits or runs, and the inputs behind that one. */
@@ -98,6 +103,7 @@ export class AsyncTask implements EngineTask {
     worker.anchor?.hold();
     this.#room.take();
     const call: Call = {
+      number: this.#came++,
       input,
       value,
       time,
@@ -124,7 +130,23 @@ export class AsyncTask implements EngineTask {
   }
 
   #startWhatMay(): void {
-    while (this.#waiting.length > 0 && this.#running.size < this.#code.concurrency) this.#start(this.#waiting.shift()!);
+    while (this.#running.size < this.#code.concurrency) {
+      const next = this.#oldest();
+      if (next === undefined) return;
+      this.#start(next);
+    }
+  }
+
+  /**
+   * Always the one that came first: those behind a watermark or a barrier may keep all places until those in front of it are
+   * done, so none of these may be left without one.
+   */
+  #oldest(): Call | undefined {
+    const first = this.#waiting.first;
+    const freed = this.#freed.at(-1);
+    return freed === undefined || (first !== undefined && first.number < freed.number)
+      ? this.#waiting.shift()
+      : this.#freed.pop();
   }
 
   #start(call: Call): void {
@@ -242,8 +264,9 @@ export class AsyncTask implements EngineTask {
 
   #nextOf(key: CanonicalKey | undefined): void {
     const next = this.#lines.get(key)!.shift();
-    if (next === undefined) this.#lines.delete(key);
-    else this.#waiting.push(next);
+    if (next === undefined) return void this.#lines.delete(key);
+    const at = this.#freed.findLastIndex(({ number }) => number > next.number);
+    this.#freed.splice(at + 1, 0, next);
   }
 }
 
