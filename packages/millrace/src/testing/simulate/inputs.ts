@@ -171,7 +171,7 @@ export class TopicWriter {
   }
 }
 
-/** Every committed record of a topic, partition by partition. */
+/** Every committed record of a topic, partition by partition; none of one that is not there. `index`: of what was fed. */
 export function* readTopic(
   log: Log,
   topic: string,
@@ -182,6 +182,7 @@ export function* readTopic(
   readonly value: Uint8Array | null;
   readonly timestamp: number;
 }> {
+  if (!log.topics().includes(topic)) return;
   for (const { partition, earliest, latest } of log.describeTopic(topic).partitions) {
     for (let at = earliest; at < latest; ) {
       const { records, nextOffset } = log.read(topic, partition, at);

@@ -201,9 +201,8 @@ export class Run {
       const source = this.#sources.get(name);
       if (topic === undefined) inputs[name] = source!.come.map(({ value, time }) => ({ value, time }));
       else {
-        const written = this.#written(log, name);
-        records.set(name, written);
-        inputs[name] = written.flatMap((record) => decoded(topic, record));
+        records.set(name, this.#written(log, name));
+        inputs[name] = [...readTopic(log, name)].flatMap((record) => decoded(topic, record));
       }
     }
     const outputs = new Map<string, Output>();
@@ -217,8 +216,7 @@ export class Run {
       outputs.set(place.id, { guarantee: this.#guaranteeOf([place.id]), came });
     }
     for (const topic of this.#plan.outputs) {
-      const there = log.topics().includes(topic.name) ? [...readTopic(log, topic.name)] : [];
-      const came = there.flatMap((record) => decoded(topic, record));
+      const came = [...readTopic(log, topic.name)].flatMap((record) => decoded(topic, record));
       const sinks = into.flatMap((place) => ('topic' in place && place.topic === topic.name ? [place.id] : []));
       outputs.set(topic.name, { guarantee: this.#guaranteeOf(sinks), came });
     }
@@ -240,20 +238,21 @@ export class Run {
     };
   }
 
-  /** The records of a fed topic. All that were sent must be there. */
+  /** The records of a fed topic that came from outside. All that were sent must be there. */
   #written(log: Log, name: string): readonly Written[] {
     const sent = this.#sent.get(name)!;
     const written: Written[] = [];
     const seen = new Set<number>();
     const last = new Map<number, number>();
-    for (const { index, partition, key, value, timestamp } of log.topics().includes(name) ? readTopic(log, name) : []) {
-      const at = Math.max(last.get(partition) ?? 0, sent[index!]!.at);
+    for (const { index, partition, key, value, timestamp } of readTopic(log, name)) {
+      if (index === undefined) continue;
+      const at = Math.max(last.get(partition) ?? 0, sent[index]!.at);
       last.set(partition, at);
-      seen.add(index!);
+      seen.add(index);
       written.push({ partition, key, value, timestamp, at });
     }
-    if (seen.size < sent.length)
-      throw new Error(`${sent.length - seen.size} acknowledged records of topic '${name}' are lost`);
+    const lost = sent.length - seen.size;
+    if (lost > 0) throw new Error(`${lost} acknowledged records of topic '${name}' are lost`);
     return written;
   }
 

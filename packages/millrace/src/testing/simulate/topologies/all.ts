@@ -8,9 +8,11 @@ import { queue } from './queue.ts';
 import type { Scenario } from './scenario.ts';
 import { slowTable } from './slow-table.ts';
 import { wordCount } from './word-count.ts';
+import { wordCountAtLeastOnce } from './word-count-at-least-once.ts';
 
 export const scenarios: { readonly [name: string]: Scenario } = {
   'word-count': wordCount,
+  'word-count, at least once': wordCountAtLeastOnce,
   features: featuresOfPayments,
   join,
   deadlines,
