@@ -24,6 +24,9 @@ type LogCode = Extract<SpoutCode, { readonly kind: 'log' }>;
 
 /** Records asked of the source at once. */
 const BATCH = 256;
+/** How long (ms) a batch may keep the thread, and how many records are sent between two looks at the clock. */
+const SLICE = 2;
+const LOOK = 16;
 /** Positions of checkpoints are noted at the source this often (ms). */
 const NOTE_EVERY = 1000;
 
@@ -310,10 +313,14 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     const batch = this.#batch;
     const time = this.eventTime;
     if (time !== undefined) time.due = true;
-    while (this.#sent < batch.length && !gate.closed && !worker.dead) {
+    const { clock } = worker.runtime;
+    const until = clock.monotonic() + SLICE;
+    for (let sent = 1; this.#sent < batch.length && !gate.closed && !worker.dead; sent++) {
       const root = batch[this.#sent++]!;
       this.#send(root);
       if (time !== undefined) root.split.time!.sent(root.value, root.time);
+      // Records that take long: timers, barriers among them, have their turn before the batch is over.
+      if (sent % LOOK === 0 && clock.monotonic() > until) return;
     }
   }
 
