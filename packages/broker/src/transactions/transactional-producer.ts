@@ -57,7 +57,7 @@ interface Parts {
 interface Share {
   readonly topic: Topic;
   readonly partition: Partition;
-  readonly records: Required<Omit<ProducerRecord, 'partition' | 'topic'>>[];
+  readonly records: (Required<Omit<ProducerRecord, 'partition' | 'topic'>> & { readonly bytes: number })[];
 }
 
 class LocalProducer implements TransactionalProducer {
@@ -107,7 +107,7 @@ class LocalProducer implements TransactionalProducer {
       const partition = partitionIn(topic, number ?? this.numberFor(topic, key, bytes));
       const share = shares.get(partition) ?? { topic, partition, records: [] };
       shares.set(partition, share);
-      share.records.push({ key, value, headers, timestamp });
+      share.records.push({ key, value, headers, timestamp, bytes });
     }
     return [...shares.values()];
   }
@@ -130,8 +130,7 @@ class LocalProducer implements TransactionalProducer {
     for (const share of shares) {
       const { topic, partition, records } = share;
       const full = Math.min(BATCH_BYTES, topic.config['max.message.bytes']);
-      for (const { key, value, headers, timestamp } of records) {
-        const bytes = bytesInTopic(topic, key, value, headers);
+      for (const { key, value, headers, timestamp, bytes } of records) {
         if (builder.count > 0 && builder.size + bytes > full) {
           unsynced += this.append(share, builder);
           if (unsynced > UNSYNCED_BYTES) {
