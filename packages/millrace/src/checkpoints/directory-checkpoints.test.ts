@@ -31,6 +31,7 @@ test('what was completed is there for the next start: state, outputs and facts',
   const sources = {
     lines: {
       'a-0': { position: 17, newest: 1000, watermark: 900 },
+      'a-1': { position: 0, newest: 0, watermark: -5 },
       __proto__x: { position: undefined, newest: Number.NEGATIVE_INFINITY, watermark: Number.POSITIVE_INFINITY },
     },
   };

@@ -73,7 +73,7 @@ test('a savepoint keeps state of several shapes apart, and what the newer says i
       'changes',
       keysOf(
         new Map([
-          ['y', n === 3 ? undefined : `${n}`],
+          [n === 3 ? 'x' : 'y', n === 3 ? undefined : `${n}`],
           [`${n}`, 'new'],
         ]),
       ),

@@ -18,19 +18,24 @@ interface Shape {
   readonly spouts?: readonly string[];
   readonly bolts?: { readonly [id: string]: { readonly state?: StateSpecs; readonly timers?: TimerSpecs } };
   readonly sinks?: readonly string[];
+  /** Sinks that publish at once. */
+  readonly atOnce?: readonly string[];
 }
 
 /** A topology of these components, whose code never runs. */
-function built({ spouts = ['raw'], bolts = {}, sinks = [] }: Shape) {
+function built({ spouts = ['raw'], bolts = {}, sinks = [], atOnce = [] }: Shape) {
   const read = logSpout<string>({ emits: type<string>(), splits: () => [], open: () => assert.fail() });
-  const write = sink<string>({ mode: 'append', batch: { size: 1, every: 0 }, write: () => {} });
+  const batch = { size: 1, every: 0 };
+  const add = sink<string>({ mode: 'append', batch, write: () => {} });
+  const publish = sink<string>({ mode: 'transactional', batch, write: () => {}, epochs: { open: () => assert.fail() } });
   return topology('t', (t) => {
     const [first] = spouts.map((id) => t.spout(id, read));
     for (const [id, { state = {}, timers = {} }] of Object.entries(bolts)) {
       const code = bolt({ state, timers, prepare: () => ({ timer: {} as never, execute: (_: string) => {} }) });
       t.bolt(id, first!.keyBy(String), code as never);
     }
-    for (const id of sinks) t.sink(id, first!.shuffle(), write);
+    for (const id of sinks) t.sink(id, first!.shuffle(), publish);
+    for (const id of atOnce) t.sink(id, first!.shuffle(), add);
   }).build();
 }
 
@@ -122,6 +127,13 @@ test('a sink with outputs cannot be renamed: under the new name nobody knows wha
   assert.match(plan.problems[0]!.message, /- outputs of sink 'out'/);
   const published = saved(WAS, { entries: 0 });
   acceptTakeover(planTakeover(built({ ...WAS, sinks: ['end'] }), published, choice({ out: 'end' })));
+});
+
+test('a sink with outputs that publishes at once now has no use for them: it is said, and not forgotten', () => {
+  const now = built({ bolts: WAS.bolts, atOnce: ['out'] });
+  assert.match(planTakeover(now, saved(WAS), choice()).problems[0]!.message, /- outputs of sink 'out'/);
+  acceptTakeover(planTakeover(now, saved(WAS), choice({}, ['out'])));
+  acceptTakeover(planTakeover(now, saved(WAS, { entries: 0 }), choice()));
 });
 
 test('a component that has become another kind is gone: what was kept is not for it', () => {

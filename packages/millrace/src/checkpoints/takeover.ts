@@ -123,6 +123,8 @@ class Planning {
     const from = this.#savedNameOf(id, kind);
     if (from === undefined) return keepsSomething(component) ? beginning(component) : undefined;
     if (this.#isDropped(from) || this.#isDropped(id)) return { ...beginning(component), fate: 'dropped' };
+    // One that publishes at once has no use for what is to be published by epochs.
+    if (kind === 'sink' && component.sink.epochs === undefined) return undefined;
     if (kind === 'bolt') return this.#takeBolt(component, from);
     const { facts } = this.#saved.info;
     const count = kind === 'spout' ? Object.keys(facts.sources[from]!).length : facts.outputs[from]!;
