@@ -172,7 +172,7 @@ test('code within a simulation reads its time and chance, and cannot reach the w
 });
 
 test('an expectation is held against what came out, and a wrong one is told', async () => {
-  const { topology, options } = scenarios['copy']!;
+  const { topology, options } = scenarios.copy!;
   const some = { ...options(seededRandom(1)), faults: [] };
   await simulate(topology, { ...some, check: ({ outputs }) => assert.equal(outputs.target!.length > 30, true) });
   const report = await failureOf(simulate(topology, { ...some, expect: () => ({ target: [] }) }));
