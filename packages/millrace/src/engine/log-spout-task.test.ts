@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sink, topology, type } from '../index.ts';
+import { memoryLedger } from '../ledger/memory.ts';
+import { realRuntime } from '../runtime/real.ts';
 import { startVirtual } from '../testing/start-virtual.ts';
 import type { Guarantee } from '../topology/receipt.ts';
 import type { LogReader, LogTask, Position } from '../topology/spout.ts';
 import { logSpout } from '../topology/spout.ts';
+import { startTopology } from './start.ts';
 
 type Reads = (task: LogTask<number>, max: number) => boolean;
 
@@ -157,3 +160,50 @@ test('a commit that fails is how the topology ends, at a stop too, and stop() sa
 function throwNow(): never {
   throw new Error('disk full');
 }
+
+test('records that take long let others have a turn within their batch', async () => {
+  const real = realRuntime();
+  let clock = 0;
+  const monotonic = () => clock;
+  const records = 100;
+  const writtenAtTurns: number[] = [];
+  let written = 0;
+  const source = logSpout<number>({
+    emits: type<number>(),
+    splits: () => ['a'],
+    open: (task) => ({
+      seek() {},
+      pause() {},
+      resume() {},
+      next() {
+        for (let i = 0; i < records; i++) task.emit('a', i, i + 1, i, 0);
+        task.end();
+        return false;
+      },
+      commit: async () => {},
+    }),
+  });
+  const slow = topology('slow', (t) => {
+    const through = t.bolt('slow', t.spout('s', source).shuffle(), (n) => {
+      clock += 3;
+      if (n === 0) real.timers.soon(() => void writtenAtTurns.push(written));
+      return n;
+    });
+    const write = (values: readonly number[]) => {
+      written += values.length;
+    };
+    t.sink('out', through.shuffle(), sink<number>({ mode: 'append', batch: { size: 1, every: 0 }, write }));
+  });
+  const running = await startTopology(slow.build(), {
+    runtime: { ...real, clock: { ...real.clock, monotonic } },
+    ledger: memoryLedger(),
+    resources: new Map(),
+    guarantee: 'at-least-once',
+    freeze: false,
+    encodeEdges: false,
+    log: () => {},
+  });
+  await running.done;
+  assert.equal(written, records);
+  assert.ok(writtenAtTurns[0]! < 5, `${writtenAtTurns[0]} were written before anything else came`);
+});

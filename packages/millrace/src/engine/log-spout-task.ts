@@ -313,14 +313,15 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
     const batch = this.#batch;
     const time = this.eventTime;
     if (time !== undefined) time.due = true;
-    const { clock } = worker.runtime;
-    const until = clock.monotonic() + SLICE;
+    const { stopwatch, runtime } = worker;
+    const until = runtime.clock.monotonic() + SLICE;
     for (let sent = 1; this.#sent < batch.length && !gate.closed && !worker.dead; sent++) {
       const root = batch[this.#sent++]!;
       this.#send(root);
       if (time !== undefined) root.split.time!.sent(root.value, root.time);
       // Records that take long: timers, barriers among them, have their turn before the batch is over.
-      if (sent % LOOK === 0 && clock.monotonic() > until) return;
+      // The stopwatch costs nothing, and stands still where there is one component only.
+      if (stopwatch.now > until || (sent % LOOK === 0 && runtime.clock.monotonic() > until)) return;
     }
   }
 
