@@ -114,7 +114,7 @@ export class Instance {
     });
     this.running = await startTopology(planted.built?.(built) ?? built, {
       ...runtimeOf(process, storage, planted.topics?.(topics) ?? topics),
-      ledger: reached(process, planted.ledger?.(ledger) ?? ledger),
+      ledger: reached(machine, process, planted.ledger?.(ledger) ?? ledger),
       guarantee: plan.guarantee,
       checkpoints: {
         store: this.#told(planted.store?.(store) ?? store),
@@ -214,13 +214,20 @@ function runtimeOf(process: Process, storage: Storage, topics: TopicLog) {
   return { runtime, resources };
 }
 
-/** The ledger outlives its processes. */
-function reached(process: Process, ledger: Ledger): Ledger {
+/** The ledger outlives its processes. It takes its time. */
+function reached(machine: Machine, process: Process, ledger: Ledger): Ledger {
+  const luck = machine.random(`ledger of ${process.name}`);
   return {
     ...ledger,
     record(entry) {
       process.step();
-      return process.answer(ledger.record(entry));
+      const recorded = new Promise<void>((resolve, reject) => {
+        machine.time.timers.after(luck() * 10, () => {
+          ledger.record(entry).catch(reject);
+          machine.time.timers.after(luck() * 10, resolve);
+        });
+      });
+      return process.answer(recorded);
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { Duration } from '../../duration.ts';
 import { milliseconds } from '../../duration.ts';
 import { MillraceError } from '../../errors.ts';
+import type { LedgerEntry } from '../../ledger/ledger.ts';
 import type { Topic } from '../../topic/topic.ts';
 import type { Guarantee } from '../../topology/receipt.ts';
 import type { Fault, FaultKind } from './faults.ts';
@@ -49,6 +50,7 @@ export interface SimulateOptions {
   readonly check?: (outcome: {
     readonly inputs: Inputs;
     readonly outputs: { readonly [output: string]: readonly TimedValue[] };
+    readonly ledger: readonly LedgerEntry[];
   }) => void;
   /** What values of an output belong together: their order counts. A topic's own key by default; a sink that writes by key needs it. */
   readonly keys?: { readonly [output: string]: (value: never) => unknown };

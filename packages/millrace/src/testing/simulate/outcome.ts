@@ -1,5 +1,5 @@
 /** What a simulated run gives back. */
-import type { NewEntry } from '../../ledger/ledger.ts';
+import type { LedgerEntry } from '../../ledger/ledger.ts';
 import type { PathGuarantee } from '../../topology/receipt.ts';
 
 /** One value as it came in, or out. */
@@ -37,7 +37,7 @@ export interface Output {
 export interface Outcome {
   readonly inputs: Inputs;
   readonly outputs: ReadonlyMap<string, Output>;
-  readonly ledger: readonly NewEntry[];
+  readonly ledger: readonly LedgerEntry[];
   /** By component, key and state, as text. */
   readonly state: ReadonlyMap<string, string>;
   readonly figures: Figures;

@@ -22,6 +22,8 @@ const SEEDS: { readonly [scenario: string]: number } = {
   modes: 25,
   'slow-table': 25,
   queue: 25,
+  batches: 20,
+  lateness: 20,
 };
 
 for (const [name, { topology, options }] of Object.entries(scenarios)) {

@@ -3,7 +3,7 @@
  * and whether what came out is right all the same. The same seed does the same, event for event.
  */
 import { MillraceError, messageOf } from '../../errors.ts';
-import type { NewEntry } from '../../ledger/ledger.ts';
+import type { LedgerEntry } from '../../ledger/ledger.ts';
 import { seededRandom } from '../../runtime/seeded-random.ts';
 import type { Topology } from '../../topology/topology.ts';
 import { wrong } from './compare.ts';
@@ -85,7 +85,7 @@ async function problemOf(
   if (check !== undefined) {
     const outputs = Object.fromEntries([...outcome.outputs].map(([name, { came }]) => [name, came]));
     try {
-      check({ inputs, outputs });
+      check({ inputs, outputs, ledger: outcome.ledger });
     } catch (thrown) {
       return messageOf(thrown);
     }
@@ -133,7 +133,7 @@ function comparedBeyond(without: Outcome, { state, ledger }: Outcome): string | 
   });
 }
 
-function entryOf({ component, input, cause, encoding, time, payload }: NewEntry): unknown {
+function entryOf({ component, input, cause, encoding, time, payload }: LedgerEntry): unknown {
   const bytes = payload === null ? null : Buffer.from(payload).toString('latin1');
   // A record that could not be read has no time of its own, but that of the clock.
   return { component, input, cause, payload: bytes, ...(encoding === 'value' && { time }) };

@@ -1,8 +1,10 @@
 /** The topologies, by name. */
+import { batches } from './batches.ts';
 import { copy } from './copy.ts';
 import { deadlines } from './deadlines.ts';
 import { featuresOfPayments } from './features.ts';
 import { join } from './join.ts';
+import { lateness } from './lateness.ts';
 import { modes } from './modes.ts';
 import { queue } from './queue.ts';
 import type { Scenario } from './scenario.ts';
@@ -20,4 +22,6 @@ export const scenarios: { readonly [name: string]: Scenario } = {
   modes,
   'slow-table': slowTable,
   queue,
+  batches,
+  lateness,
 };
