@@ -27,7 +27,12 @@ function built({ spouts = ['raw'], bolts = {}, sinks = [], atOnce = [] }: Shape)
   const read = logSpout<string>({ emits: type<string>(), splits: () => [], open: () => assert.fail() });
   const batch = { size: 1, every: 0 };
   const add = sink<string>({ mode: 'append', batch, write: () => {} });
-  const publish = sink<string>({ mode: 'transactional', batch, write: () => {}, epochs: { open: () => assert.fail() } });
+  const publish = sink<string>({
+    mode: 'transactional',
+    batch,
+    write: () => {},
+    epochs: { open: () => assert.fail() },
+  });
   return topology('t', (t) => {
     const [first] = spouts.map((id) => t.spout(id, read));
     for (const [id, { state = {}, timers = {} }] of Object.entries(bolts)) {

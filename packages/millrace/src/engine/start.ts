@@ -233,6 +233,7 @@ class RunningTopology implements Running {
       if (held) await this.#worker.until(() => this.#stations.some((s) => s.isWorking) || !this.#isPending());
     }
     if (this.#worker.dead) return;
+    if (endsTime) await this.#checkpointing?.first();
     if (endsTime) await this.#endTime();
     if (this.#worker.dead) return;
     this.#loop!.stop();
@@ -249,7 +250,10 @@ class RunningTopology implements Running {
     this.#settle.resolve();
   }
 
-  /** After the last checkpoint of all a start begins where the sources say: they must know before it is complete. */
+  /**
+   * After the last checkpoint of all a start begins where the sources say: they must know before it is complete. Until then it
+   * goes on from the one before, wherever they say.
+   */
   async #noteEnd(): Promise<void> {
     await Promise.all(this.#stations.flatMap(({ spouts }) => spouts.map((spout) => spout.noteTaken?.())));
   }

@@ -118,6 +118,11 @@ export class Checkpointing {
     return epoch;
   }
 
+  /** Sees to it that there is one to go on with, should the last one not be completed. */
+  async first(): Promise<void> {
+    if (this.#completed === 0) await this.checkpoint();
+  }
+
   /** The last one, when nothing is under way any more. `finishes`: the next start begins anew. */
   async last(finishes: boolean): Promise<void> {
     this.#finishes = finishes;

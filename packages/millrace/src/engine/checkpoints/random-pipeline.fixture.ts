@@ -84,7 +84,7 @@ export class RandomPipeline {
   /** What no bolt should see. */
   readonly violations: string[] = [];
   /** By split, how many records the last life has taken. */
-  readonly #taken = new Map<string, number>();
+  #taken = new Map<string, number>();
   /** Called by each write at once. */
   writing: () => void | Promise<void> = () => {};
   readonly #spec: PipelineSpec;
@@ -108,12 +108,13 @@ export class RandomPipeline {
   /** For one start; `tasks` says how many tasks the next component has. */
   build(tasks: () => number): Topology {
     const { bolts, sinks } = this.#spec;
-    this.#taken.clear();
+    const taken = new Map<string, number>();
+    this.#taken = taken;
     const step = stepping();
     const onError = { retries: RETRIES, backoff: 2 };
     return topology('random', (t) => {
       const streams: Stream<Value>[] = [
-        t.spout('source', this.#source(), { parallelism: tasks(), time: { idle: '1d' } }),
+        t.spout('source', this.#source(taken), { parallelism: tasks(), time: { idle: '1d' } }),
       ];
       const inputOf = ({ from: at, grouping }: { from: number; grouping: Grouping }) =>
         grouped(streams[at % streams.length]!, grouping);
@@ -149,7 +150,7 @@ export class RandomPipeline {
   }
 
   /** Its records come one after the other, at times that follow from their places. */
-  #source(): Spout<Stream<Value>> {
+  #source(taken: Map<string, number>): Spout<Stream<Value>> {
     const { splits, gap, keys } = this.#spec;
     const timesOf = splits.map((size, s) => {
       let at = 0;
@@ -179,7 +180,7 @@ export class RandomPipeline {
               for (; left > 0 && n < times.length && times[n]! <= task.now() && !paused.has(split); n++, left--)
                 task.emit(split, n, n + 1, record(s, n), times[n]!);
               at.set(split, n);
-              this.#taken.set(split, n);
+              taken.set(split, n);
               if (n < times.length) setTimeout(task.wake, Math.max(0, times[n]! - task.now()));
               else if (this.#ends) task.endSplit(split);
             }
