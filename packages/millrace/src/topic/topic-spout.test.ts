@@ -180,6 +180,21 @@ test('a position that the engine gives wins over the committed one', async () =>
   assert.deepEqual(driven.values(), ['0.7', '0.8', '0.9']);
 });
 
+test('positions of a checkpoint that the log does not have any more are told, and it goes on at the nearest', async () => {
+  const log = memoryTopicLog();
+  for (const partition of [0, 1]) await produce(log, partition, numbered(partition, 30));
+  log.trim('readings', 0, 12);
+  log.cut('readings', 1, 20);
+  const driven = await open(log, {}, { from: { 'readings-0': 5, 'readings-1': 30 } });
+  await driven.until(() => driven.emitted.length === 18);
+  await produce(log, 1, ['new']);
+  await driven.until(() => driven.emitted.length === 19);
+  assert.deepEqual([driven.emitted[0]!.position, driven.emitted.at(-1)!.position], [12, 20]);
+  const said = driven.lines.join('\n');
+  assert.match(said, /partition 0: offset 5 is gone.* 7 records are skipped/);
+  assert.match(said, /partition 1: offset 30 is beyond the end 20/);
+});
+
 test("'latest' starts behind what is there, a time at the first record not older", async () => {
   const log = memoryTopicLog();
   await produce(log, 0, ['old'], 1_000);
