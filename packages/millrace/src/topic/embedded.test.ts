@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Clock, openLog } from '@millrace/broker';
 import { embeddedTopicLog } from './embedded.ts';
+import { TransactionFenced } from './topic-log.ts';
 import { type Backend, topicLogSuite } from './topic-log-suite.ts';
 import { topicTransactionsSuite } from './topic-transactions-suite.fixture.ts';
 
@@ -97,6 +98,36 @@ test('a write that partly fails is told when all of it has been tried', async ()
   const record = (size: number) => ({ key: null, value: new Uint8Array(size), timestamp: 1 });
   await assert.rejects(topics.produce('t', [record(5_000), record(1), record(1)]), { code: 'MESSAGE_TOO_LARGE' });
   assert.equal(log.offsets('t', 0).latest, 2);
+  await topics.close();
+  await close();
+});
+
+test('an id that was silent for so long that the log has forgotten it is taken again, and its marker is still there', async () => {
+  const { log, move, close } = await temporaryLog();
+  const topics = embeddedTopicLog(log);
+  await topics.ensureTopic({ name: 't' });
+  const transactions = topics.transactions('silent');
+  await transactions.claim();
+  const records = [{ key: null, value: new Uint8Array(1), timestamp: 1 }];
+  await transactions.publish('t', records, new TextEncoder().encode('before'));
+  move(8 * 86_400_000);
+  const fenced = async () => {
+    await assert.rejects(transactions.publish('t', records, new Uint8Array(1)), TransactionFenced);
+  };
+  // What forgets it has to be durable first.
+  for (let tries = 0; ; tries++) {
+    try {
+      await fenced();
+      break;
+    } catch (error) {
+      assert.ok(tries < 100, String(error));
+      await new Promise((resolve) => setImmediate(resolve));
+      move(3_600_000);
+    }
+  }
+  assert.notEqual(await transactions.claim(), undefined);
+  await transactions.publish('t', records, new TextEncoder().encode('after'));
+  assert.equal(new TextDecoder().decode((await transactions.claim())!), 'after');
   await topics.close();
   await close();
 });

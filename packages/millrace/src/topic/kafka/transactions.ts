@@ -10,7 +10,7 @@ import { CONTROL_TOPIC, ensureControlTopic } from '../control-topic.ts';
 import { type NewRecord, type TopicTransactions, TransactionFenced } from '../topic-log.ts';
 import type { Cluster } from './cluster.ts';
 import { Coordinators } from './coordinators.ts';
-import { check, errorName } from './failure.ts';
+import { check, errorName, isStale } from './failure.ts';
 import { identityOf, requestFor } from './identity.ts';
 import { committedMarker } from './markers.ts';
 import { FENCED, type Holder, Publisher, type Shares } from './publisher.ts';
@@ -87,6 +87,7 @@ export class KafkaTransactions implements TopicTransactions {
         .map(({ partitionErrorCode }) => partitionErrorCode);
       // Where one is at fault the others say that they were not attempted.
       const fault = codes.find((code) => code !== 0 && errorName(code) !== 'OPERATION_NOT_ATTEMPTED');
+      if (fault !== undefined && isStale(fault)) for (const { name } of topics) this.#cluster.forget(name);
       this.#check(fault ?? response.errorCode, doing);
     });
   }
