@@ -45,7 +45,7 @@ async function committed(log: TopicLog, topic: string): Promise<string[][]> {
 
 export function topicTransactionsSuite(name: string, open: () => Promise<Backend>): void {
   const withLog = (title: string, run: (log: TopicLog, backend: Backend, t: TestContext) => Promise<void>) =>
-    test(title, async (t) => {
+    test(title, { timeout: 60_000 }, async (t) => {
       const backend = await open();
       try {
         await run(backend.log, backend, t);
@@ -170,7 +170,7 @@ async function between(log: TopicLog): Promise<void> {
   const topic = 'transactions.between';
   await log.ensureTopic({ name: topic, partitions: PARTITIONS });
   const outcomes = { published: 0, fenced: 0 };
-  for (let round = 0; round < 24; round++) {
+  for (let round = 0; round < 12; round++) {
     const [old, young] = [log.transactions(`between ${round}`), log.transactions(`between ${round}`)];
     await old.claim();
     const before = (await committed(log, topic)).flat().length;
@@ -186,7 +186,7 @@ async function between(log: TopicLog): Promise<void> {
         },
       )
       .finally(() => (done = true));
-    for (let turn = 0; turn < round && !done; turn++) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 2 * round && !done; turn++) await new Promise((resolve) => setImmediate(resolve));
     const marker = await young.claim();
     const isThere = marker !== undefined;
     const published = await publishing;
