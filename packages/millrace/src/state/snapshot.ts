@@ -20,6 +20,8 @@ interface Store {
   readonly expiry: Expiry;
 }
 
+const NONE: readonly never[] = [];
+
 export class Snapshot implements StateSnapshot, Watcher {
   readonly shapes: Shapes;
   readonly what: 'all' | 'changes';
@@ -32,9 +34,10 @@ export class Snapshot implements StateSnapshot, Watcher {
   readonly #changed: Map<CanonicalKey, Entry> | undefined;
   /** Below: not written to since the snapshot began. The mark itself: saved, and not written to since. */
   readonly #mark: number;
-  readonly #groups: Entry[][] = Array.from({ length: KEY_GROUPS }, () => []);
+  /** By key group; most have none, since few keys change between two checkpoints. */
+  readonly #groups: (Entry[] | undefined)[] = new Array(KEY_GROUPS);
   /** Saved before the snapshot came to them. */
-  readonly #early: SavedKey[][] = Array.from({ length: KEY_GROUPS }, () => []);
+  readonly #early: (SavedKey[] | undefined)[] = new Array(KEY_GROUPS);
   readonly #keys: Iterator<SavedKey | undefined>;
   #failed: { readonly error: unknown } | undefined;
   #done = false;
@@ -84,7 +87,7 @@ export class Snapshot implements StateSnapshot, Watcher {
     if (this.what === 'changes' && this.#changed!.get(entry.id) !== entry) return;
     try {
       const saved = this.#expiry.at(this.#began, () => saveKey(entry, this.#declared));
-      if (this.#isWanted(saved)) this.#early[entry.group]!.push(saved);
+      if (this.#isWanted(saved)) (this.#early[entry.group] ??= []).push(saved);
     } catch (error) {
       this.#failed ??= { error }; // not the fault of the step that is going on
     }
@@ -93,19 +96,19 @@ export class Snapshot implements StateSnapshot, Watcher {
   /** First finds each key's group, then saves the keys; undefined where there is nothing to give yet. */
   *#inGroups(entries: Iterable<Entry>): Generator<SavedKey | undefined> {
     for (const entry of entries) {
-      this.#groups[entry.group]!.push(entry);
+      (this.#groups[entry.group] ??= []).push(entry);
       yield undefined;
     }
     for (let group = 0; group < KEY_GROUPS; group++) {
-      for (const entry of this.#groups[group]!) {
+      for (const entry of this.#groups[group] ?? NONE) {
         if (entry.mark >= this.#mark) continue; // saved early, or made since
         entry.mark = this.#mark;
         const saved = saveKey(entry, this.#declared);
         yield this.#isWanted(saved) ? saved : undefined;
       }
-      this.#groups[group] = [];
-      yield* this.#early[group]!;
-      this.#early[group] = [];
+      this.#groups[group] = undefined;
+      yield* this.#early[group] ?? NONE;
+      this.#early[group] = undefined;
     }
   }
 
