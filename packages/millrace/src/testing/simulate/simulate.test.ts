@@ -13,17 +13,17 @@ import { scenarios } from './topologies/all.ts';
 
 /** Some hundreds in all; `npm run simulate` runs as many as one likes. */
 const SEEDS: { readonly [scenario: string]: number } = {
-  'word-count': 35,
-  'word-count, at least once': 15,
-  features: 12,
-  join: 25,
-  deadlines: 25,
-  copy: 30,
-  modes: 25,
-  'slow-table': 25,
-  queue: 25,
-  batches: 20,
-  lateness: 20,
+  'word-count': 30,
+  'word-count, at least once': 10,
+  features: 10,
+  join: 20,
+  deadlines: 15,
+  copy: 20,
+  modes: 20,
+  'slow-table': 20,
+  queue: 20,
+  batches: 15,
+  lateness: 15,
 };
 
 for (const [name, { topology, options }] of Object.entries(scenarios)) {
