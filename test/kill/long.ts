@@ -5,15 +5,17 @@ import { join } from 'node:path';
 import { after, describe, type TestContext, test } from 'node:test';
 import { whyNoJava } from '../peers/java.ts';
 import { startKafka } from '../peers/kafka.ts';
+import { features } from './features.ts';
 import { atApacheKafka, embedded, type Ground, overTcp } from './ground.ts';
 import { killAgainAndAgain } from './kill.ts';
-import { scenarios } from './scenarios.ts';
+import type { Scenario } from './scenario.ts';
+import { manyWords, wordCount } from './word-count.ts';
 
 const SEED = 5;
 
 async function under(
   t: TestContext,
-  scenario: (typeof scenarios)[number],
+  scenario: Scenario,
   kills: number,
   open: (folder: string) => Ground | Promise<Ground>,
 ): Promise<void> {
@@ -21,22 +23,31 @@ async function under(
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const ground = await open(folder);
   t.after(() => ground.close());
-  const say = () => {};
-  const report = await killAgainAndAgain({
-    ...{ scenario, ground, folder, kills, seed: SEED, perSecond: 1000, brokerEach: 4, say },
-  });
-  t.diagnostic(JSON.stringify(report));
+  const said: string[] = [];
+  const say = (text: string) => void said.push(text);
+  try {
+    const report = await killAgainAndAgain({
+      ...{ scenario, ground, folder, kills, seed: SEED, perSecond: 1000, brokerEach: 4, say },
+    });
+    t.diagnostic(JSON.stringify(report));
+  } catch (error) {
+    for (const line of said) t.diagnostic(line);
+    throw error;
+  }
 }
 
 const reason = whyNoJava('server');
 const kafka = reason === undefined ? await startKafka() : undefined;
 after(() => kafka?.stop());
 
-for (const scenario of scenarios)
-  describe(`${scenario.name}, killed with SIGKILL under load`, { concurrency: 2 }, () => {
-    test('24 times over the embedded log', (t) => under(t, scenario, 24, embedded));
-    test('24 times over our broker by TCP, and the broker 6 times', (t) => under(t, scenario, 24, overTcp));
-    test('12 times over Apache Kafka', { skip: reason ?? false }, (t) =>
-      under(t, scenario, 12, (folder) => atApacheKafka(folder, kafka!.bootstrap)),
+describe('killed with SIGKILL under load, nothing is lost and nothing doubled', { concurrency: 2 }, () => {
+  for (const scenario of [wordCount, features]) {
+    const { name } = scenario;
+    test(`${name}: 16 times over the embedded log`, (t) => under(t, scenario, 16, embedded));
+    test(`${name}: 12 times over our broker by TCP, and the broker 3 times`, (t) => under(t, scenario, 12, overTcp));
+    test(`${name}: 8 times over Apache Kafka`, { skip: reason ?? false }, (t) =>
+      under(t, scenario, 8, (folder) => atApacheKafka(folder, kafka!.bootstrap)),
     );
-  });
+  }
+  test(`${manyWords.name}: 12 times over the embedded log`, (t) => under(t, manyWords, 12, embedded));
+});
