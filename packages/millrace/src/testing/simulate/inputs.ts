@@ -66,6 +66,8 @@ export interface WriterOptions {
   readonly feed: Feed;
   readonly records: readonly Outgoing[];
   readonly timers: Timers;
+  /** The log will not take anything any more. */
+  readonly onStopped: () => void;
 }
 
 /**
@@ -133,9 +135,12 @@ export class TopicWriter {
   }
 
   /** A full disk, say: it looks again a little later what has arrived. */
-  #refused(host: Process, _thrown: unknown): void {
-    this.#options.timers.after(100, () => {
-      if (this.#host !== host) return;
+  #refused(host: Process, thrown: unknown): void {
+    const { timers, onStopped } = this.#options;
+    const isFinal = (thrown as { readonly retriable?: unknown }).retriable === false;
+    timers.after(100, () => {
+      if (this.#host !== host || host.state === 'dead') return;
+      if (isFinal) return onStopped();
       this.#producer = undefined;
       this.#sending = false;
       this.#send();

@@ -38,7 +38,6 @@ export class Machine {
   readonly #seed: number;
   #disk = new FaultyStorage();
   #jumped = 0;
-  #subject: Process | undefined;
 
   constructor(seed: number, start: number) {
     this.#seed = seed;
@@ -91,20 +90,16 @@ export class Machine {
     };
     disk.failWrite = () => this.fullDisk.until > this.now;
     disk.failSync = () => {
-      const fails = this.failsSync && process === this.#subject;
+      const fails = this.failsSync && process.state !== 'dead';
       if (fails) this.failsSync = false;
       return fails;
     };
     return disk;
   }
 
-  /** Whose syncs may fail. */
-  watch(process: Process): void {
-    this.#subject = process;
-  }
-
   /** What was not synced may be gone. All processes must be dead. */
   cutPower(): void {
+    this.failsSync = false;
     this.#disk = this.#disk.afterPowerCut(this.random(`power cut at ${this.now}`));
   }
 

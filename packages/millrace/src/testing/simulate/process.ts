@@ -72,7 +72,7 @@ export class Process {
       inWorld(this.#senses, code);
     } catch (thrown) {
       // What it throws as it dies nobody hears.
-      if (!(thrown instanceof Died)) throw thrown;
+      if (this.state !== 'dead') throw thrown;
     }
   }
 

@@ -121,7 +121,7 @@ export class Run {
       }
       const records = replayed?.records.get(feed.name) ?? outgoing(feed, arrivals);
       this.#sent.set(feed.name, records);
-      this.#writers.push(new TopicWriter({ feed, records, timers }));
+      this.#writers.push(new TopicWriter({ feed, records, timers, onStopped: () => this.#supervisor.logStopped() }));
     }
   }
 

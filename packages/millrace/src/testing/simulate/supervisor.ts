@@ -172,15 +172,20 @@ export class Supervisor {
   }
 
   #cutPower(down: number): void {
-    for (const zombie of this.#zombies.keys()) zombie.process.kill();
-    this.#zombies.clear();
     this.#instance?.process.kill();
-    this.#broker?.process.kill();
-    this.#broker = undefined;
-    this.#options.onNoLog();
+    this.#endLog();
     // What processes had asked of the disk is settled one way or the other.
     this.#machine.cutPower();
     this.#restartIn(down);
+  }
+
+  /** Whoever holds the log dies, and so do those who have been taken for dead and talk to it. */
+  #endLog(): void {
+    for (const zombie of this.#zombies.keys()) zombie.process.kill();
+    this.#zombies.clear();
+    this.#broker?.process.kill();
+    this.#broker = undefined;
+    this.#options.onNoLog();
   }
 
   /** It needs the log of a process beside: one that it held itself would go with it, and nobody else could open it. */
@@ -233,7 +238,6 @@ export class Supervisor {
     const process = this.#machine.spawn(`start ${++this.#starts}`);
     const instance = this.#options.make(process, this.#broker?.log);
     this.#instance = instance;
-    this.#machine.watch(process);
     this.#machine.say(`${process.name} begins`);
     process.enter(() => {
       instance.start().then(
@@ -279,7 +283,18 @@ export class Supervisor {
     this.#lastFailure = thrown;
     if (instance === this.#instance && this.#isCalm && ++this.#failures > MOST_FAILURES)
       this.violated(`it does not come to rest: ${this.describe()}`);
+    // A disk that refused may have stopped the log for good.
+    if (instance === this.#instance && !isRefusal(thrown)) this.#endLog();
     this.#gone(instance, BACKOFF);
+  }
+
+  /** A log that cannot take anything any more is opened anew, and who stood on it starts again. */
+  logStopped(): void {
+    if (this.#over || this.#instance === undefined || this.#stopping) return;
+    this.#machine.say('the log has stopped');
+    this.#instance.process.kill();
+    this.#endLog();
+    this.#restartIn(BACKOFF);
   }
 
   /** It completed by itself: its spouts have ended. */
@@ -377,4 +392,10 @@ export class Supervisor {
     if (this.#lastFailure !== undefined) lines.push(`the last failure was: ${messageOf(this.#lastFailure)}`);
     return lines.join('; ');
   }
+}
+
+/** Another instance has taken over. */
+function isRefusal(thrown: unknown): boolean {
+  const { code } = thrown as { readonly code?: unknown };
+  return code === 'MR_SUPERSEDED' || code === 'MR_SINK_CLAIMED';
 }
