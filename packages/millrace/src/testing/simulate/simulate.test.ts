@@ -14,7 +14,7 @@ import { scenarios } from './topologies/all.ts';
 /** Some hundreds in all; `npm run simulate` runs as many as one likes. */
 const SEEDS: { readonly [scenario: string]: number } = {
   'word-count': 30,
-  'word-count, at least once': 10,
+  'word-count-at-least-once': 10,
   features: 10,
   join: 20,
   deadlines: 15,

@@ -14,7 +14,7 @@ import { wordCountAtLeastOnce } from './word-count-at-least-once.ts';
 
 export const scenarios: { readonly [name: string]: Scenario } = {
   'word-count': wordCount,
-  'word-count, at least once': wordCountAtLeastOnce,
+  'word-count-at-least-once': wordCountAtLeastOnce,
   features: featuresOfPayments,
   join,
   deadlines,
