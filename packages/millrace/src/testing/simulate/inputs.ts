@@ -137,7 +137,8 @@ export class TopicWriter {
   /** A full disk, say: it looks again a little later what has arrived. */
   #refused(host: Process, thrown: unknown): void {
     const { timers, onStopped } = this.#options;
-    const isFinal = (thrown as { readonly retriable?: unknown }).retriable === false;
+    const { code, retriable } = thrown as { readonly code?: unknown; readonly retriable?: unknown };
+    const isFinal = code === 'KAFKA_STORAGE_ERROR' && retriable === false;
     timers.after(100, () => {
       if (this.#host !== host || host.state === 'dead') return;
       if (isFinal) return onStopped();

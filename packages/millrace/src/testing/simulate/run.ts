@@ -37,7 +37,11 @@ export class Run {
   readonly #settings: Settings;
   readonly #supervisor: Supervisor;
   readonly #receipt: Receipt;
-  #throwing: { readonly component: string; readonly when: 'before' | 'after'; times: number } | undefined;
+  #throwing:
+    | { readonly component: string; readonly when: 'before' | 'after'; readonly most: number; times: number }
+    | undefined;
+  /** How often code threw, by component and value. */
+  readonly #thrown = new Map<string, number>();
   #checkpoints = 0;
   #published = 0;
 
@@ -71,14 +75,13 @@ export class Run {
       isFed: () => this.#writers.every((writer) => writer.isDone),
       isRead: () => [...this.#sources.values()].every((source) => source.isRead),
       onThrows: (component, times) => {
-        // Not so often that the input would go to the ledger.
         const bolts = [...this.#build().components.values()].filter(
           ({ kind, settings }) => kind === 'bolt' && settings.onError.retries > 0,
         );
         const bolt = bolts[Math.floor(component / 2) % bolts.length];
         if (bolt === undefined) return;
         const when = component % 2 === 0 ? 'before' : 'after';
-        this.#throwing = { component: bolt.id, when, times: Math.min(times, bolt.settings.onError.retries) };
+        this.#throwing = { component: bolt.id, when, most: bolt.settings.onError.retries, times };
       },
       onRest: (instance) => this.#keepState(instance),
     });
@@ -151,7 +154,7 @@ export class Run {
       tables: this.#tables,
       sources: this.#sources,
       parallelism,
-      mayThrow: (component, when) => this.#mayThrow(component, when),
+      mayThrow: (component, when, value) => this.#mayThrow(component, when, value),
       onPublished: (text) => {
         this.#published++;
         this.machine.say(text);
@@ -175,9 +178,14 @@ export class Run {
     });
   }
 
-  #mayThrow(component: string, when: 'before' | 'after'): void {
+  /** Never so often for one value that it would go to the ledger. */
+  #mayThrow(component: string, when: 'before' | 'after', value: unknown): void {
     const throwing = this.#throwing;
     if (throwing?.component !== component || throwing.when !== when) return;
+    const place = `${component} ${textOf(value)}`;
+    const thrown = this.#thrown.get(place) ?? 0;
+    if (thrown === throwing.most) return;
+    this.#thrown.set(place, thrown + 1);
     if (--throwing.times === 0) this.#throwing = undefined;
     throw new Error(`'${component}' fails for once`);
   }

@@ -11,7 +11,7 @@ import type { Process } from './process.ts';
 import type { PlayedSource } from './sources.ts';
 import type { Table } from './tables.ts';
 
-type MayThrow = (component: string, when: 'before' | 'after') => void;
+type MayThrow = (component: string, when: 'before' | 'after', value: unknown) => void;
 
 export interface StageOptions {
   readonly process: Process;
@@ -70,9 +70,9 @@ type AnyFunction = (...given: never[]) => unknown;
 function failing(id: string, code: BoltCode, mayThrow: MayThrow): BoltCode {
   const around = <F extends AnyFunction>(run: F): F =>
     ((...given: Parameters<F>) => {
-      mayThrow(id, 'before');
+      mayThrow(id, 'before', given[0]);
       const result = run(...given);
-      mayThrow(id, 'after');
+      mayThrow(id, 'after', given[0]);
       return result;
     }) as F;
   switch (code.kind) {
@@ -83,9 +83,9 @@ function failing(id: string, code: BoltCode, mayThrow: MayThrow): BoltCode {
       return {
         ...code,
         execute: async (value, call) => {
-          mayThrow(id, 'before');
+          mayThrow(id, 'before', value);
           const result = await code.execute(value, call);
-          mayThrow(id, 'after');
+          mayThrow(id, 'after', value);
           return result;
         },
       };

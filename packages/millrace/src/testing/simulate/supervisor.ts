@@ -290,11 +290,12 @@ export class Supervisor {
 
   /** A log that cannot take anything any more is opened anew, and who stood on it starts again. */
   logStopped(): void {
-    if (this.#over || this.#instance === undefined || this.#stopping) return;
+    if (this.#over || this.#stopping) return;
     this.#machine.say('the log has stopped');
-    this.#instance.process.kill();
+    const instance = this.#instance;
+    instance?.process.kill();
     this.#endLog();
-    this.#restartIn(BACKOFF);
+    if (instance !== undefined) this.#restartIn(BACKOFF);
   }
 
   /** It completed by itself: its spouts have ended. */
