@@ -14,6 +14,7 @@ import { memoryLedger } from '../ledger/memory.ts';
 import { realRuntime } from '../runtime/real.ts';
 import { json, topic, topicLog, topicSink, topicSpout } from '../topic.ts';
 import { type Brokers, kafkaBackend, kafkaSuite, topicsAt } from './kafka-suite.fixture.ts';
+import { TransactionFenced } from './topic-log.ts';
 import { topicLogSuite } from './topic-log-suite.ts';
 import { topicTransactionsSuite } from './topic-transactions-suite.fixture.ts';
 
@@ -144,6 +145,41 @@ test('whichever answer is lost on the way of a publication, it is there once', a
     }
   }
   assert.equal(there, published * records.length);
+  await log.close();
+  proxy.close();
+  await broker.close();
+  await rm(directory, { recursive: true });
+});
+
+test('a publisher that is fenced between two of its steps is told so, and nothing of it is there', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-kafka-'));
+  let answers = Number.POSITIVE_INFINITY;
+  const proxy = createServer((client) => {
+    const upstream = connect(broker.port, '127.0.0.1');
+    client.on('error', () => {}).on('close', () => upstream.destroy());
+    upstream.on('error', () => {}).on('close', () => client.destroy());
+    client.on('data', (bytes) => upstream.write(bytes));
+    upstream.on('data', async (bytes) => {
+      // The step is done, and its answer arrives when somebody else has taken the id.
+      if (--answers === 0) await broker.log.transactionalProducer('t');
+      client.write(bytes);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const broker = await Broker.start({ directory, advertised: { host: '127.0.0.1', port } });
+  const log = topicsAt(`127.0.0.1:${port}`);
+  await log.ensureTopic({ name: 't' });
+  const transactions = log.transactions('t');
+  await transactions.claim();
+  const publish = () => transactions.publish('t', [{ key: null, value: null, timestamp: 1 }], Buffer.from('m'));
+  await publish();
+  for (const step of [1, 2]) {
+    await transactions.claim();
+    answers = step;
+    await assert.rejects(publish(), TransactionFenced, `after answer ${step}`);
+  }
+  assert.equal(broker.log.read('t', 0, 0).records.length, 1);
   await log.close();
   proxy.close();
   await broker.close();
