@@ -112,7 +112,7 @@ export class Alignment {
 }
 
 /** One of the task's inputs: from one output of one task. */
-export class AlignedInlet implements BarrierInlet {
+class AlignedInlet implements BarrierInlet {
   /** The barrier has come here, and not yet everywhere. */
   ahead = false;
   /** What comes waits: in `held`. */

@@ -35,7 +35,7 @@ export interface Lifecycle {
   tick?(time: number): void;
   /** Event time has come to `time`, and all event timers up to it have been told. Infinity at the end of a bounded input. */
   watermark?(time: number): void;
-  /** Before a stop: emit what is held. */
+  /** Before each checkpoint, and before a stop: emit what is held in memory. No checkpoint has what it does not give on. */
   flush?(): void;
   cleanup?(): void;
 }
@@ -177,7 +177,7 @@ export interface ManualTask<E> extends Task {
   resetTimeout(tuple: Tuple<unknown>): void;
 }
 
-/** Holds its tuples and acks or fails each itself (Storm's RichBolt), for batching. `flush` runs before a stop, and when its holds fill up. */
+/** Holds its tuples and acks or fails each itself (Storm's RichBolt), for batching. `flush` runs before each checkpoint and a stop, and when its holds fill up. */
 export function manualBolt<I, const E extends Emits = Record<never, never>>(definition: {
   readonly emits?: E;
   readonly tick?: Duration;
