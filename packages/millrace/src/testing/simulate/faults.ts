@@ -17,6 +17,9 @@ export type Fault =
   | ({ readonly kind: 'stall'; readonly lasts: number } & When)
   /** It is stopped in good order, and started again, with other parallelism where that may change. */
   | ({ readonly kind: 'restart'; readonly down: number } & When)
+  /** Its spouts give nothing for a while; or somebody asks for a checkpoint. */
+  | ({ readonly kind: 'deactivate'; readonly lasts: number } & When)
+  | ({ readonly kind: 'checkpoint' } & When)
   /** It is drained, so that event time ends and nothing is kept, and started anew. */
   | ({ readonly kind: 'drain'; readonly down: number } & When)
   /** Syncs take `lasts` ms at most, writes find the disk full, or one sync fails. */
@@ -53,6 +56,8 @@ const WEIGHTS: { readonly [K in FaultKind]: number } = {
   zombie: 3,
   stall: 1,
   restart: 2,
+  deactivate: 1,
+  checkpoint: 1,
   drain: 2,
   slowDisk: 1,
   fullDisk: 1,
@@ -100,7 +105,10 @@ function faultOf(kind: FaultKind, at: number, whole: (most: number) => number, r
     case 'zombie':
       return { kind, at, steps, down, away: down + whole(1500) };
     case 'stall':
+    case 'deactivate':
       return { kind, at, steps, lasts: 100 + whole(2000) };
+    case 'checkpoint':
+      return { kind, at, steps };
     case 'slowDisk':
       return { kind, at, lasts: 100 + whole(1500), by: 20 + whole(400) };
     case 'lateAck':

@@ -137,8 +137,12 @@ export class Supervisor {
         return this.#makeZombie(this.#instance!, fault);
       case 'restart':
       case 'drain':
+      case 'deactivate':
+      case 'checkpoint': {
         // From outside of what it is doing.
-        return time.timers.soon(() => this.#restart(this.#instance, fault.down, fault.kind === 'drain'));
+        const instance = this.#instance!;
+        return time.timers.soon(() => this.#tell(instance, fault));
+      }
     }
   }
 
@@ -206,8 +210,26 @@ export class Supervisor {
     });
   }
 
-  #restart(instance: Instance | undefined, down: number, drain: boolean): void {
-    if (instance === undefined || instance !== this.#instance || instance.process.state !== 'alive') return;
+  /** What its owner may ask of a running topology. */
+  #tell(
+    instance: Instance,
+    fault: Extract<Strike, { readonly kind: 'restart' | 'drain' | 'deactivate' | 'checkpoint' }>,
+  ): void {
+    const { running, process } = instance;
+    if (instance !== this.#instance || process.state !== 'alive') return;
+    if (fault.kind === 'restart' || fault.kind === 'drain')
+      return this.#restart(instance, fault.down, fault.kind === 'drain');
+    if (running === undefined) return;
+    if (fault.kind === 'checkpoint')
+      return process.enter(() => {
+        // It may fail, or there may be none.
+        if (running.checkpoints() !== undefined) running.checkpoint().catch(() => {});
+      });
+    process.enter(() => running.deactivate());
+    process.timers.after(fault.lasts, () => running.activate());
+  }
+
+  #restart(instance: Instance, down: number, drain: boolean): void {
     const { running, process } = instance;
     if (running === undefined) {
       process.kill();

@@ -3,6 +3,7 @@
 import { filesSink } from '../../../file.ts';
 import { topology, type } from '../../../index.ts';
 import { json, topic, topicSink, topicSpout } from '../../../topic.ts';
+import { FAULT_KINDS } from '../faults.ts';
 import type { Given } from '../options.ts';
 import { feed } from '../options.ts';
 import type { Scenario } from './scenario.ts';
@@ -34,22 +35,7 @@ export const copy: Scenario = {
     return {
       inputs: [feed(source, records)],
       outputs: [target],
-      faults: [
-        'crash',
-        'powerCut',
-        'zombie',
-        'stall',
-        'restart',
-        'drain',
-        'slowDisk',
-        'fullDisk',
-        'failedSync',
-        'clock',
-        'lostAck',
-        'throws',
-        'doubled',
-        'poison',
-      ],
+      faults: FAULT_KINDS.filter((kind) => kind !== 'late'),
       keys: { files: (line: string) => (JSON.parse(line) as Line).key },
     };
   },

@@ -2,6 +2,7 @@
 
 import type { SinkMode } from '../../../index.ts';
 import { bolt, logSpout, sink, topology, type, value } from '../../../index.ts';
+import { ASKED_FOR, FAULT_KINDS } from '../faults.ts';
 import type { Given } from '../options.ts';
 import { feed } from '../options.ts';
 import type { Scenario } from './scenario.ts';
@@ -63,20 +64,7 @@ export const modes: Scenario = {
       state: ['seen'],
       parallelism: { seen: [1, 2, 3] },
       // Nobody keeps an instance that is thought dead from writing by key.
-      faults: [
-        'crash',
-        'powerCut',
-        'stall',
-        'restart',
-        'slowDisk',
-        'fullDisk',
-        'failedSync',
-        'clock',
-        'lostAck',
-        'lateAck',
-        'refusal',
-        'throws',
-      ],
+      faults: FAULT_KINDS.filter((kind) => ![...ASKED_FOR, 'zombie'].includes(kind)),
     };
   },
 };
