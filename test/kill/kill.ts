@@ -53,7 +53,7 @@ const STARTING: Span = { from: 10, to: 400 };
 /** For how long the job goes on after its broker was killed and is there again: it may not have noticed yet. */
 const WITHOUT_BROKER: Span = { from: 0, to: 500 };
 /** Nothing more has come out for so long: nothing more will. */
-const STANDSTILL = 15_000;
+const STANDSTILL = 60_000;
 
 export async function killAgainAndAgain(settings: KillSettings): Promise<KillReport> {
   const { scenario, ground, kills, seed, folder, say } = settings;
@@ -141,6 +141,7 @@ async function finish(settings: KillSettings, expected: Expected): Promise<void>
   await reading.close();
   const { code } = await job.kill('SIGTERM');
   if (code !== 0) throw new Error(job.failure);
+  if (missing > 0) settings.say(`at least ${missing} of ${expected.size} outputs are missing\n${job.output}`);
   assert.doesNotMatch(job.output, /went to the ledger/);
 }
 

@@ -18,7 +18,6 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '2000' },
     interval: { type: 'string' },
     'broker-each': { type: 'string' },
-    keep: { type: 'boolean', default: false },
   },
 });
 
@@ -46,9 +45,10 @@ for (const scenario of values.scenario === undefined ? scenarios : [scenarioName
       say: (text) => console.log(text),
     });
     console.log(`nothing lost, nothing doubled: ${JSON.stringify(report)}`);
+    rmSync(folder, { recursive: true, force: true });
   } finally {
+    // What has failed stays, to be looked at.
     await ground.close();
     await kafka?.stop();
-    if (!values.keep) rmSync(folder, { recursive: true, force: true });
   }
 }
