@@ -157,6 +157,32 @@ test('a disk that refuses delays what comes out, and loses none of it', async ()
   assert.equal(table.rows.length, 6);
 });
 
+test('a disk that refuses for long is told of once a minute, and once more when it takes them again', async () => {
+  const world = new World();
+  const source = new ArraySource(type<string>(), { s: words(3) }, true);
+  let why = 'ENOSPC';
+  world.checkpoints.complete = async () => {
+    throw new Error(why);
+  };
+  const running = await world.start(wordCount(source, new Table()));
+  await world.runtime.advance(150_000);
+  why = 'EIO';
+  await world.runtime.advance(1000);
+  world.checkpoints.complete = async () => {};
+  await world.runtime.advance(1000);
+  assert.deepEqual(
+    world.log.map((line) => line.slice('undefined: '.length)),
+    [
+      'checkpoint 1 failed: ENOSPC; its epoch goes on into the next',
+      'checkpoint 601 failed, as 599 more have since it was said last: ENOSPC; its epoch goes on into the next',
+      'checkpoint 1201 failed, as 599 more have since it was said last: ENOSPC; its epoch goes on into the next',
+      'checkpoint 1501 failed: EIO; its epoch goes on into the next',
+      'checkpoint 1511 is complete again, with all that was put off',
+    ],
+  );
+  await running.kill();
+});
+
 test('at its bound the outbox holds the spouts back, and an epoch of many bytes is cut early', async () => {
   const world = new World();
   const table = new Table<string>();

@@ -17,6 +17,9 @@ import type { Given, Said } from './round.ts';
 import { Round } from './round.ts';
 import type { TakenOver } from './take-over.ts';
 
+/** Why checkpoints fail is said again after this long (ms). */
+const AGAIN = 60_000;
+
 interface Waiter {
   /** The first round that counts. */
   readonly from: number;
@@ -55,6 +58,8 @@ export class Checkpointing {
   #last: CompletedCheckpoint | undefined;
   #completed = 0;
   #failed = 0;
+  /** Why they fail, when that was said (monotonic), and how many have failed since. Undefined since one was completed. */
+  #told: { readonly why: string; readonly at: number; since: number } | undefined;
   readonly #took = new Histogram();
   #waiters: Waiter[] = [];
 
@@ -229,6 +234,9 @@ export class Checkpointing {
   #note(round: Round, { epoch, bytes, keys }: CheckpointInfo): void {
     const { clock } = this.#worker.runtime;
     const took = clock.monotonic() - round.since;
+    if (this.#told !== undefined)
+      this.#worker.options.log(undefined, `checkpoint ${epoch.number} is complete again, with all that was put off`);
+    this.#told = undefined;
     this.#parent = epoch;
     this.#completed++;
     this.#took.record(took);
@@ -260,11 +268,18 @@ export class Checkpointing {
 
   #refused(round: Round, thrown: unknown): void {
     if (thrown instanceof MillraceError && thrown.code === 'MR_SUPERSEDED') return this.#worker.fail(thrown);
-    this.#worker.options.log(
-      undefined,
-      `checkpoint ${round.number} failed: ${messageOf(thrown)}; its epoch goes on into the next`,
-    );
+    this.#tell(round, messageOf(thrown));
     this.#failedWith(round, thrown);
+  }
+
+  /** A disk may refuse many times a second, for hours. */
+  #tell({ number }: Round, why: string): void {
+    const now = this.#worker.runtime.clock.monotonic();
+    const told = this.#told;
+    if (told?.why === why && now - told.at < AGAIN) return void told.since++;
+    const since = told?.why === why ? `, as ${told.since} more have since it was said last` : '';
+    this.#worker.options.log(undefined, `checkpoint ${number} failed${since}: ${why}; its epoch goes on into the next`);
+    this.#told = { why, at: now, since: 0 };
   }
 
   #failedWith(round: Round, thrown: unknown): void {
