@@ -62,7 +62,7 @@ function keepsOf(built: Built, ways: readonly Way[], asked: Guarantee | undefine
 }
 
 /** It keeps something between its inputs that a restart must bring back. */
-export function isStateful(component: Component): boolean {
+function isStateful(component: Component): boolean {
   if (component.kind !== 'bolt' || component.code.kind !== 'bolt') return false;
   const { state, timers } = component.code;
   return Object.keys(state).length + Object.keys(timers).length > 0;
