@@ -77,7 +77,7 @@ export async function killAgainAndAgain(settings: KillSettings): Promise<KillRep
   const lines = await feed.finish();
   const expected = await scenario.expect(lines);
   await finish(settings, expected);
-  const kcat = await compare(settings, expected, outputsIn(folder));
+  const kcat = await compare(settings, lines, expected, outputsIn(folder));
   return {
     kills,
     brokerKills,
@@ -152,14 +152,19 @@ const outputsIn = (folder: string): Omit<Outputs, 'topic'> => {
 /** Whether kcat has looked as well. */
 async function compare(
   { scenario, ground }: KillSettings,
+  lines: number,
   expected: Expected,
   local: Omit<Outputs, 'topic'>,
 ): Promise<boolean> {
   const bootstrap = await ground.readable();
-  const reading = await Reading.open(bootstrap, scenario.topics);
+  const input = scenario.input.topic;
+  const reading = await Reading.open(bootstrap, [input, ...scenario.topics]);
   let byKcat = false;
   try {
-    for (const topic of scenario.topics) await reading.all(topic);
+    for (const topic of [input, ...scenario.topics]) await reading.all(topic);
+    const sent = (reading.topic(input) as readonly { readonly n: number }[]).map(({ n }) => n).sort((a, b) => a - b);
+    const all = Array.from({ length: lines + scenario.closing(lines).length }, (_, n) => n);
+    assert.deepEqual(sent, all, `the numbers in ${input}`);
     expected.check({ ...local, topic: (name) => reading.topic(name) });
     for (const topic of scenario.topics) {
       const lines = await readByKcat(bootstrap, topic);
