@@ -9,7 +9,7 @@
 import type { Key } from '../topology/key.ts';
 import type { Barrier, BarrierInlet } from './barrier.ts';
 import type { Port } from './edge.ts';
-import type { TimeInlet } from './event-time.ts';
+import type { BarrierWait, Inlet, TimeInlet } from './event-time.ts';
 import { Fifo } from './fifo.ts';
 import { Room } from './gate.ts';
 import type { Station } from './station.ts';
@@ -112,12 +112,14 @@ export class Alignment {
 }
 
 /** One of the task's inputs: from one output of one task. */
-class AlignedInlet implements BarrierInlet {
+class AlignedInlet implements BarrierInlet, BarrierWait {
   /** The barrier has come here, and not yet everywhere. */
   ahead = false;
   /** What comes waits: in `held`. */
   shut = false;
   readonly held = new Fifo<Held>();
+  /** Watermarks among them. */
+  #times = 0;
   readonly #alignment: Alignment;
 
   constructor(alignment: Alignment) {
@@ -133,13 +135,25 @@ class AlignedInlet implements BarrierInlet {
     return new AlignedPort(this, this.#alignment, port);
   }
 
-  time(inlet: TimeInlet): TimeInlet {
+  time(inlet: Inlet): TimeInlet {
+    inlet.barrier = this;
     return {
       advance: (watermark, idle) => {
-        if (this.shut) this.#alignment.hold(this, false, () => inlet.advance(watermark, idle));
-        else inlet.advance(watermark, idle);
+        if (!this.shut) return inlet.advance(watermark, idle);
+        this.#times++;
+        this.#alignment.hold(this, false, () => {
+          this.#times--;
+          inlet.advance(watermark, idle);
+        });
       },
     };
+  }
+
+  get holdsTime(): boolean {
+    return this.#times > 0;
+  }
+  get waiting(): number {
+    return this.#alignment.waiting;
   }
 }
 

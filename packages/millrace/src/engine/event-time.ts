@@ -10,10 +10,19 @@ export interface TimeInlet {
   advance(watermark: number, idle: boolean): void;
 }
 
+/** Where a watermark may wait in front of an inlet, behind the barrier of a checkpoint. */
+export interface BarrierWait {
+  readonly holdsTime: boolean;
+  /** Tuples that wait with it, on all inlets of the task. */
+  readonly waiting: number;
+}
+
 /** One inlet, with the task behind it: `task` counts from 0 within its component. */
 export class Inlet implements TimeInlet {
   watermark = -Infinity;
   idle = false;
+  /** Where inputs meet. */
+  barrier: BarrierWait | undefined = undefined;
   readonly source: string;
   readonly task: number;
   readonly #merge: TimeMerge;
@@ -43,7 +52,7 @@ export class TimeMerge {
   }
 
   /** An inlet for one output of a task of component `source`. */
-  inlet(source: string, task: number): TimeInlet {
+  inlet(source: string, task: number): Inlet {
     const inlet = new Inlet(source, task, this);
     this.inlets.push(inlet);
     return inlet;

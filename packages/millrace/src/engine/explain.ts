@@ -22,7 +22,7 @@ export interface TaskView extends TaskPlace {
   readonly source?: SourceView;
 }
 
-type InletView = Pick<Inlet, 'source' | 'task' | 'watermark' | 'idle'>;
+type InletView = Pick<Inlet, 'source' | 'task' | 'watermark' | 'idle'> & Partial<Pick<Inlet, 'barrier'>>;
 
 export interface SourceView {
   readonly settings: Pick<TimeSettings, 'outOfOrder' | 'watermark' | 'whenIdle'>;
@@ -61,8 +61,13 @@ class Search {
     if (view.received > given) this.#add(view, given, { waits: view.waits }, here);
     if (view.received >= this.#time) return;
     const inlets = view.inlets.filter((inlet) => (view.idle || !inlet.idle) && inlet.watermark < this.#time);
-    for (const inlet of inlets.sort((a, b) => a.watermark - b.watermark))
-      this.visit({ component: inlet.source, task: inlet.task }, inlet.watermark, inlet.idle, here);
+    for (const { source, task: of, watermark, idle: isIdle, barrier } of inlets.sort(
+      (a, b) => a.watermark - b.watermark,
+    )) {
+      if (barrier?.holdsTime)
+        this.#add(view, watermark, { waits: [{ kind: 'barrier', tuples: barrier.waiting }] }, here);
+      else this.visit({ component: source, task: of }, watermark, isIdle, here);
+    }
   }
 
   #visitSource(

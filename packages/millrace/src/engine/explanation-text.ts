@@ -162,6 +162,8 @@ function waitText(wait: Wait): string {
       return `${counted(wait.inputs, 'call')} before it ${wait.inputs === 1 ? 'has' : 'have'} not ended`;
     case 'held':
       return `${counted(wait.inputs, 'tuple')} before it ${wait.inputs === 1 ? 'is' : 'are'} neither acked nor failed`;
+    case 'barrier':
+      return `it is behind the barrier of a checkpoint that has not come on all inputs, and ${counted(wait.tuples, 'tuple')} with it`;
     case 'generator':
       return 'a generator before it has not given all its values';
     case 'full':

@@ -23,6 +23,8 @@ export type Wait =
   | { readonly kind: 'calls'; readonly inputs: number }
   /** A manual bolt has neither acked nor failed tuples that came before it. */
   | { readonly kind: 'held'; readonly inputs: number }
+  /** It is behind the barrier of a checkpoint that has not come on all inputs; so many tuples wait with it. */
+  | { readonly kind: 'barrier'; readonly tuples: number }
   /** A generator has not given all its values. */
   | { readonly kind: 'generator' }
   /** Queues of these components, downstream, are full. */

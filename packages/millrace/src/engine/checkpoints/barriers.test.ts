@@ -425,3 +425,44 @@ test('a watermark that is behind a barrier does not overtake the tuples that wai
   );
   await running.kill();
 });
+
+test('who asks why event time stands is told of the barrier that it waits behind', async () => {
+  const world = new World();
+  const input = { p: [10] };
+  const source = new ArraySource(type<number>(), input, true);
+  const slow = asyncBolt({
+    concurrency: 1,
+    execute: async (n: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return n;
+    },
+  });
+  const due = bolt({
+    timers: { due: 'event' },
+    prepare: ({ timers }) => {
+      const execute = (_: number, time: number) => timers.due.set(time + 5);
+      return { execute: { slowly: execute, directly: execute }, timer: { due: () => {} } };
+    },
+  });
+  const built = topology('waiting', (t) => {
+    const time = { from: (n: number) => n };
+    const read = t.spout('fast', source.spout, { time });
+    const other = t.spout('slow', new ArraySource(type<number>(), { q: [1000, 1001] }, true).spout, { time });
+    const slowly = t.bolt('slowly', other.shuffle(), slow);
+    t.bolt('due', { slowly: slowly.global(), directly: read.global() }, due);
+  });
+  const running = await world.start(built);
+  await world.runtime.advance(150);
+  input.p.push(20, 30);
+  source.wake();
+  await world.runtime.advance(10);
+  const { holders } = running.explain('due', { time: 15 });
+  assert.deepEqual(
+    holders.map(({ component, watermark, waits }) => [component, watermark, waits]),
+    [
+      ['slowly', 'not begun', [{ kind: 'calls', inputs: 2 }]],
+      ['due', 9, [{ kind: 'barrier', tuples: 2 }]],
+    ],
+  );
+  await running.kill();
+});
