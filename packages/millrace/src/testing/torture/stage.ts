@@ -44,6 +44,8 @@ export interface StageOptions {
   readonly inputs: readonly (string | undefined)[];
   readonly keyOf: KeyFunction;
   readonly parallelism: number;
+  /** What its tasks are to have before they begin. */
+  readonly goesOn?: { readonly saved: readonly Saved[]; readonly watermark: number };
   readonly slot: boolean;
   readonly encode: boolean;
   readonly runtime: SimulatedRuntime;
@@ -97,7 +99,7 @@ export class Stage {
   }
 
   #open(): ReadonlyMap<string, Station> {
-    const { probe, bolt, key, inputs, parallelism } = this.#options;
+    const { probe, bolt, key, inputs, parallelism, goesOn } = this.#options;
     const built = topology('torture', (t) => {
       const grouped = inputs.map((name, i) => {
         const stream = t.spout(`input-${i}`, silent) as Stream<never>;
@@ -108,7 +110,10 @@ export class Stage {
       t.bolt('bolt', named as never, probe.watch(bolt) as never, { parallelism, onError: { backoff: 0 } });
     }).build();
     const stations = assemble(built, this.#worker, new Map(), () => {});
-    for (const station of stations) for (const task of station.tasks) void task.open();
+    for (const { tasks } of stations) {
+      if (goesOn !== undefined) resume(tasks, goesOn.saved, goesOn.watermark);
+      for (const task of tasks) void task.open();
+    }
     return new Map(stations.map((station) => [station.id, station]));
   }
 
@@ -237,9 +242,7 @@ export class Stage {
   }
 
   #next(parallelism: number, saved: readonly Saved[], watermark: number): Stage {
-    const next = new Stage({ ...this.#options, parallelism });
-    this.#options.runtime.within(() => resume(next.#tasks, saved, watermark));
-    return next;
+    return new Stage({ ...this.#options, parallelism, goesOn: { saved, watermark } });
   }
 
   async #end(): Promise<void> {
