@@ -181,7 +181,9 @@ export class DataDirectory {
   }
 
   private async initialise(): Promise<void> {
-    if (this.points.read(METADATA_CELL) !== undefined && this.points.read(OFFSETS_CELL) !== undefined) return;
+    if (this.points.read(METADATA_CELL) !== undefined && this.points.read(OFFSETS_CELL) !== undefined) {
+      return this.points.writeAgain();
+    }
     if (this.holdsData()) {
       throw new LogError(
         'CORRUPT_MESSAGE',
@@ -209,7 +211,9 @@ export function namesIn(storage: Storage, directory: string): readonly string[] 
 
 async function makeDirectories(storage: Storage, path: string): Promise<void> {
   const missing: string[] = [];
-  for (let at = path; !exists(storage, at); at = dirname(at)) missing.push(at);
+  let at = path;
+  for (; !exists(storage, at); at = dirname(at)) missing.push(at);
+  await syncName(storage, at);
   for (const directory of missing.reverse()) {
     try {
       storage.makeDirectory(directory);
@@ -236,4 +240,14 @@ function exists(storage: Storage, directory: string): boolean {
 
 function pause(clock: Clock): Promise<void> {
   return new Promise((resolve) => void clock.setTimer(PAUSE, resolve));
+}
+
+/** A start before this one may have made the directory and ended before its name was durable. */
+async function syncName(storage: Storage, directory: string): Promise<void> {
+  try {
+    await storage.syncDirectory(dirname(directory));
+  } catch (error) {
+    // Whoever may not look into the directory above has not made this one.
+    if (!isSystemError(error, 'EACCES', 'EPERM')) throw error;
+  }
 }

@@ -83,6 +83,22 @@ export class RecoveryPoints implements Flushable {
     return latest;
   }
 
+  /**
+   * A start before this one may have ended, or failed to sync, before all that it wrote was durable. It is written again,
+   * because after a failed sync the system may call bytes clean that the disk has not got. A disk that is full leaves the
+   * file as it is.
+   */
+  async writeAgain(): Promise<void> {
+    const bytes = Buffer.alloc(this.file.size());
+    this.file.read(bytes, 0);
+    try {
+      this.file.write(bytes, 0);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+    }
+    await this.commit.sync(this.file, this.path);
+  }
+
   /** The mark to write at the next flush; of two for one cell the later counts. */
   put(cell: Cell, mark: Mark): void {
     this.pending.set(cell.number, { cell, mark });

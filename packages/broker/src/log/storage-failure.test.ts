@@ -126,6 +126,25 @@ test('what a failed sync dropped from the disk, recovery does not vouch for out 
   assert.deepEqual(valuesOf(found), [...shown, 'after'], 'what was shown after recovery is on the disk');
 });
 
+test('a directory whose first sync failed is whole on the disk when it is open at last', async () => {
+  for (const failing of ['/data/recovery-point', '/data', '/']) {
+    const storage = new FaultyStorage();
+    let failed = false;
+    storage.failSync = (path) => {
+      const fails = !failed && path === failing;
+      failed ||= fails;
+      return fails;
+    };
+    await assert.rejects(open(storage), failing);
+    const log = await fresh(storage);
+    await send(log, 'kept');
+    for (const luck of [0.1, 0.9]) {
+      const found = await open(storage.afterPowerCut(() => luck));
+      assert.deepEqual(valuesOf(found), ['kept'], `${failing} failed, luck ${luck}`);
+    }
+  }
+});
+
 test('a log that is closed writes nothing more, whoever still has a part of it', async () => {
   const { log, partition, storage } = await opened();
   await log.producer().send({ topic: 't', value: null });
