@@ -20,6 +20,9 @@ interface Lasting {
 }
 const never = (): Lasting => ({ until: 0, by: 0, sink: 0 });
 
+/** How far the wall clock may be off (ms). */
+const FURTHEST = 20_000;
+
 export class Machine {
   readonly time: VirtualTime;
   /** The wall clock that processes read. */
@@ -103,8 +106,9 @@ export class Machine {
     this.#disk = this.#disk.afterPowerCut(this.random(`power cut at ${this.now}`));
   }
 
+  /** Never further from virtual time than so many ms. */
   jump(by: number): void {
-    this.#jumped += by;
+    this.#jumped = Math.max(-FURTHEST, Math.min(FURTHEST, this.#jumped + by));
   }
 
   /** How the table of the sink with this number, of so many, answers now. */
