@@ -60,6 +60,8 @@ export interface SimulateOptions {
   readonly state?: readonly string[];
   /** What goes wrong: these kinds, or exactly these faults. Default: all kinds but 'doubled', 'late', 'poison' and 'drain'. */
   readonly faults?: readonly FaultKind[] | readonly Fault[];
+  /** Only the first so many records of each input. Default all of them. */
+  readonly records?: number;
   /** Parallelism that components may have, anew at each start. */
   readonly parallelism?: { readonly [component: string]: readonly number[] };
   readonly guarantee?: Guarantee;
@@ -89,6 +91,7 @@ export interface Plan {
   readonly kinds: readonly FaultKind[];
   /** Exactly these, if any are given. */
   readonly faults: readonly Fault[] | undefined;
+  readonly records: number;
   readonly parallelism: { readonly [component: string]: readonly number[] };
   readonly guarantee: Guarantee | undefined;
   readonly interval: number;
@@ -101,6 +104,7 @@ export interface Plan {
 export function planOf(options: SimulateOptions): Plan {
   const { seed = 1, config, inputs, outputs = [], keys = {}, unordered = [], state = [], parallelism = {} } = options;
   const { guarantee, interval = 100, quiet = '2s', limit = '2m', drain = true, start = 0, faults } = options;
+  const { records = Number.POSITIVE_INFINITY } = options;
   const kinds = faults?.filter((fault) => typeof fault === 'string');
   const unknown = kinds?.find((kind) => !FAULT_KINDS.includes(kind));
   if (unknown !== undefined)
@@ -115,6 +119,7 @@ export function planOf(options: SimulateOptions): Plan {
     state,
     kinds: kinds ?? FAULT_KINDS.filter((kind) => !ASKED_FOR.includes(kind)),
     faults: faults?.some((fault) => typeof fault === 'object') ? (faults as readonly Fault[]) : undefined,
+    records,
     parallelism,
     guarantee,
     interval: milliseconds(interval),

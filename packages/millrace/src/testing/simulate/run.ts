@@ -114,7 +114,8 @@ export class Run {
 
   #feed(replayed: Replayed | undefined): void {
     const { timers } = this.machine.time;
-    for (const feed of this.#plan.feeds) {
+    for (const whole of this.#plan.feeds) {
+      const feed = { ...whole, records: whole.records.slice(0, this.#plan.records) };
       const arrivals = arrivalsOf(feed, this.#faults, this.#plan.start);
       if (feed.topic === undefined) {
         const source = new PlayedSource(feed.name, timers);

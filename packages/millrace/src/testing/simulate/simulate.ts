@@ -14,6 +14,8 @@ import type { Plan, SimulateOptions } from './options.ts';
 import { planOf } from './options.ts';
 import type { Figures, Outcome } from './outcome.ts';
 import { Run } from './run.ts';
+import type { Attempt, Case, Failing } from './shrink.ts';
+import { shrunk } from './shrink.ts';
 
 export interface Simulated {
   readonly seed: number;
@@ -36,11 +38,18 @@ export async function simulatePlanted(
 ): Promise<Simulated> {
   const plan = planOf(options);
   const faults = plan.faults ?? faultsOf(seededRandom(plan.seed), plan.kinds, lastOf(plan));
-  const attempt = (some: readonly Fault[]) => attemptOf(topology, plan, options, some, planted);
-  const first = await attempt(faults);
+  const attempt = (some: Case) =>
+    attemptOf(topology, { ...plan, records: some.records }, options, some.faults, planted);
+  const whole = { faults, records: plan.records };
+  const first = await attempt(whole);
   if (first.problem === undefined) return { seed: plan.seed, faults, figures: first.figures!, trace: first.trace };
-  const least = options.shrink === false ? { faults, failed: first } : await shrunk(faults, first, attempt);
-  throw new MillraceError('MR_SIMULATION', [report(plan.seed, faults, least.faults, least.failed)]);
+  const least =
+    options.shrink === false ? { ...whole, failed: first } : await shrunk(whole, first, attempt, mostOf(plan));
+  throw new MillraceError('MR_SIMULATION', [report(plan.seed, faults, least)]);
+}
+
+function mostOf({ feeds }: Plan): number {
+  return Math.max(0, ...feeds.map(({ records }) => records.length));
 }
 
 /** When the last input comes. */
@@ -48,13 +57,6 @@ function lastOf({ feeds, start }: Plan): number {
   let last = 1000;
   for (const { records } of feeds) for (const [, time, at = time - start] of records) last = Math.max(last, at);
   return last;
-}
-
-interface Attempt {
-  /** Undefined: all is as it must be. */
-  readonly problem: string | undefined;
-  readonly trace: readonly string[];
-  readonly figures?: Figures;
 }
 
 async function attemptOf(
@@ -71,8 +73,13 @@ async function attemptOf(
   } catch (thrown) {
     return { problem: messageOf(thrown), trace: run.machine.trace };
   }
-  const problem = await problemOf(topology, plan, options, outcome);
-  return { problem, trace: outcome.trace, figures: outcome.figures };
+  const { trace, figures } = outcome;
+  try {
+    return { problem: await problemOf(topology, plan, options, outcome), trace, figures };
+  } catch (thrown) {
+    if (thrown instanceof MillraceError) throw thrown;
+    return { problem: `without any fault: ${messageOf(thrown)}`, trace };
+  }
 }
 
 async function problemOf(
@@ -139,37 +146,15 @@ function entryOf({ component, input, cause, encoding, time, payload }: LedgerEnt
   return { component, input, cause, payload: bytes, ...(encoding === 'value' && { time }) };
 }
 
-const MOST_ATTEMPTS = 60;
-
-/** Leaves out halves, then single faults, as long as it still fails. */
-async function shrunk(
-  faults: readonly Fault[],
-  failed: Attempt,
-  attempt: (faults: readonly Fault[]) => Promise<Attempt>,
-): Promise<{ readonly faults: readonly Fault[]; readonly failed: Attempt }> {
-  let least = { faults, failed };
-  let attempts = 0;
-  for (let size = Math.ceil(faults.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let from = 0; from < least.faults.length && attempts < MOST_ATTEMPTS; ) {
-      const some = least.faults.filter((_, i) => i < from || i >= from + size);
-      attempts++;
-      const tried = await attempt(some);
-      if (tried.problem === undefined) from += size;
-      else least = { faults: some, failed: tried };
-    }
-  }
-  return least;
-}
-
 const LINES = 40;
 
-function report(seed: number, all: readonly Fault[], least: readonly Fault[], { problem, trace }: Attempt): string {
+function report(seed: number, all: readonly Fault[], { faults, records, failed }: Failing): string {
+  const { problem, trace } = failed;
   const before = trace.length > LINES ? [`    … ${trace.length - LINES} lines before`] : [];
   const lines = [problem!, ...before, ...trace.slice(-LINES).map((line) => `    ${line}`)];
-  if (least.length === 0) return [...lines, `seed ${seed}: it fails without any fault`].join('\n');
-  const call = `simulate(topology, { …, seed: ${seed}, faults: [`;
-  const faults = least.map((fault) => `    ${faultText(fault)},`);
-  return [...lines, `seed ${seed}; ${all.length} faults, of which these are enough: ${call}`, ...faults, '] })'].join(
-    '\n',
-  );
+  const some = records === Number.POSITIVE_INFINITY ? '' : `, records: ${records}`;
+  if (faults.length === 0) return [...lines, `seed ${seed}${some}: it fails without any fault`].join('\n');
+  const call = `simulate(topology, { …, seed: ${seed}${some}, faults: [`;
+  const enough = `seed ${seed}; ${all.length} faults, of which these are enough: ${call}`;
+  return [...lines, enough, ...faults.map((fault) => `    ${faultText(fault)},`), '] })'].join('\n');
 }
