@@ -22,6 +22,7 @@ const SEEDS: { readonly [scenario: string]: number } = {
   modes: 20,
   'slow-table': 20,
   queue: 20,
+  'queue-with-state': 15,
   batches: 15,
   lateness: 15,
 };

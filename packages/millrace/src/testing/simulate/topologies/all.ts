@@ -7,6 +7,7 @@ import { join } from './join.ts';
 import { lateness } from './lateness.ts';
 import { modes } from './modes.ts';
 import { queue } from './queue.ts';
+import { queueWithState } from './queue-with-state.ts';
 import type { Scenario } from './scenario.ts';
 import { slowTable } from './slow-table.ts';
 import { wordCount } from './word-count.ts';
@@ -22,6 +23,7 @@ export const scenarios: { readonly [name: string]: Scenario } = {
   modes,
   'slow-table': slowTable,
   queue,
+  'queue-with-state': queueWithState,
   batches,
   lateness,
 };
