@@ -348,7 +348,7 @@ export const plantedBugs: { readonly [name: string]: PlantedBug } = {
   },
   'an epoch and the mark that it was published are two transactions': {
     scenario: 'word-count',
-    within: 150,
+    within: 60,
     planted: transactionsWith((own, log) => ({
       async publish(topic, records, marker) {
         await log.produce(topic, records);

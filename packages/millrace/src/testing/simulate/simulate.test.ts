@@ -13,14 +13,14 @@ import { scenarios } from './topologies/all.ts';
 
 /** Some hundreds in all; `npm run simulate` runs as many as one likes. */
 const SEEDS: { readonly [scenario: string]: number } = {
-  'word-count': 30,
+  'word-count': 25,
   'word-count-at-least-once': 10,
-  features: 10,
-  join: 20,
+  features: 8,
+  join: 15,
   deadlines: 15,
-  copy: 20,
+  copy: 15,
   modes: 20,
-  'slow-table': 20,
+  'slow-table': 15,
   queue: 20,
   'queue-with-state': 15,
   batches: 15,
