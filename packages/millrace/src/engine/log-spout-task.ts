@@ -134,7 +134,7 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
       reject: (split, position, next, rejected) => this.#reject(splitOf(split), position, next, rejected),
     };
     this.#reader = await this.#code.open(context as never);
-    for (const split of this.#splits) this.#reader.seek(split.name, this.#goOn(split));
+    for (const split of this.#splits) split.start = this.#reader.seek(split.name, this.#goOn(split)) ?? undefined;
   }
 
   /** Before `open`: what the checkpoint that is restored says of the component's splits. */
@@ -153,9 +153,9 @@ export class LogSpoutTask implements SpoutTask, TreeOwner<LogRoot> {
   /** What has been sent off belongs to the epoch before, what has only been taken does not. */
   barrier(barrier: Barrier): void {
     const splits = new Map<string, SplitPosition>();
-    for (const { name, taken, time } of this.#splits) {
+    for (const { name, start, taken, time } of this.#splits) {
       const { newest = -Infinity, watermark = -Infinity } = time ?? {};
-      splits.set(name, { position: taken, newest, watermark });
+      splits.set(name, { position: taken ?? start, newest, watermark });
     }
     for (let i = this.#batch.length - 1; i >= this.#sent; i--) {
       const { split, position } = this.#batch[i]!;

@@ -57,6 +57,8 @@ export class Split {
   /** Undefined where nobody downstream asks for event time. */
   time: SplitWatermark | undefined;
   ended = false;
+  /** Where it began in this run, if its reader says so. */
+  start: Position | undefined;
   /** Where the next record would be taken. */
   taken: Position | undefined;
   /** Everything below is done; undefined until the first record is. */

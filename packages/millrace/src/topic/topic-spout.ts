@@ -107,11 +107,12 @@ class TopicReader<T> implements LogReader {
     this.#starts = starts;
   }
 
-  seek(split: string, position: Position | undefined): void {
+  seek(split: string, position: Position | undefined): Position {
     const number = partitionOf(split);
     const from = position ?? this.#starts.get(number) ?? 0;
     const reader = this.#log.read(this.#topic.name, number, from, this.#task.wake);
     this.#partitions.push({ number, split, reader, records: NONE, at: 0, next: from, paused: false });
+    return from;
   }
 
   pause(split: string): void {

@@ -164,3 +164,14 @@ test('each spout has one path to each end, however many ways there are between',
     ],
   );
 });
+
+test('rows of one key that several tasks may write converge only where each key has one of them', () => {
+  const spread = (grouped: boolean) => (t: TopologyBuilder) => {
+    const raw = t.spout('raw', log);
+    t.sink('out', grouped ? raw.keyBy(() => 'k') : raw.shuffle(), sinkOf('upsert'), { parallelism: 2 });
+  };
+  assert.deepEqual(receipt(spread(true)).paths, { 'raw → out': 'convergent' });
+  const mixed = receipt(spread(false));
+  assert.deepEqual(mixed.paths, { 'raw → out': 'at-least-once' });
+  assert.match(mixed.why.join(), /the 2 tasks of 'out' may write two rows of one key in the wrong order/);
+});

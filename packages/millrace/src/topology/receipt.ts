@@ -91,7 +91,7 @@ function guaranteeOf(
   if (asked === 'at-most-once') return asked;
   if (limits.length === 0) return 'exactly-once';
   const [spout, end] = [way[0]!, way.at(-1)!];
-  if (end.kind !== 'sink' || end.sink.mode !== 'upsert' || isQueue(spout)) return 'at-least-once';
+  if (end.kind !== 'sink' || end.sink.mode !== 'upsert' || isQueue(spout) || mixesKeys(end)) return 'at-least-once';
   // A record that is given again alone may come behind a later one of its key, whose row it would write over.
   return keeps === 'acking' && way.some(isManual) ? 'at-least-once' : 'convergent';
 }
@@ -107,6 +107,11 @@ function limitsOf(way: Way, asked: Guarantee | undefined): Limit[] {
   if (end.kind === 'sink' && end.sink.mode === 'upsert') {
     const remedy = 'a sink of mode transactional shows rows only once they count';
     limits.push({ why: `sink '${end.id}' writes by key at once`, remedy });
+  }
+  if (end.kind === 'sink' && mixesKeys(end)) {
+    const remedy = 'group its input by the key of its rows, or leave it one task';
+    const why = `the ${end.settings.parallelism} tasks of '${end.id}' may write two rows of one key in the wrong order`;
+    limits.push({ why, remedy });
   }
   if (end.kind === 'sink' && end.sink.mode === 'append') {
     const remedy =
@@ -124,6 +129,13 @@ function limitsOf(way: Way, asked: Guarantee | undefined): Limit[] {
     limits.push({ why, remedy });
   }
   return limits.length === 0 && asked === 'at-least-once' ? [ASKED] : limits;
+}
+
+/** Rows of one key may come to several tasks of it. */
+function mixesKeys({ kind, inputs, settings, ...component }: Component): boolean {
+  if (kind !== 'sink' || !('sink' in component) || component.sink.mode !== 'upsert') return false;
+  const keyed = ['fields', 'keyBy', 'global'];
+  return settings.parallelism > 1 && inputs.some(({ grouping }) => !keyed.includes(grouping.kind));
 }
 
 const isQueue = (component: Component) => component.kind === 'spout' && component.code.kind === 'queue';

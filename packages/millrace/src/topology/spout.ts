@@ -63,8 +63,11 @@ export interface LogTask<T> extends SpoutContext {
 
 /** A log spout's code. All calls come from the engine's loop, never inside each other. */
 export interface LogReader {
-  /** Go on from this position; `undefined`: from the committed position, or where a first start begins. Once per split before the first `next`. */
-  seek(split: string, position: Position | undefined): void;
+  /**
+   * Go on from this position; `undefined`: from the committed position, or where a first start begins. Once per split before the
+   * first `next`. Gives back where that is, if it is known: a checkpoint has it then, before the split has given anything.
+   */
+  seek(split: string, position: Position | undefined): Position | void;
   /** Stop and restart giving records of one split. */
   pause(split: string): void;
   resume(split: string): void;

@@ -37,6 +37,7 @@ export class Checkpointing {
   /** The last one that was completed, or what this start went on from. */
   #parent: Epoch | undefined;
   #number: number;
+  readonly #sources: CheckpointFacts['sources'];
   #round: Round | undefined;
   /** What belongs to rounds that were given up. */
   #carried: Given = nothing();
@@ -64,7 +65,7 @@ export class Checkpointing {
   #waiters: Waiter[] = [];
 
   constructor(worker: Worker, stations: readonly Station[], options: CheckpointOptions, taken: TakenOver) {
-    const { incarnation, restored, parent, number, sinks, unpublished, savesWhole } = taken;
+    const { incarnation, restored, parent, number, sources, sinks, unpublished, savesWhole } = taken;
     this.#worker = worker;
     this.#stations = stations;
     this.#options = options;
@@ -72,6 +73,7 @@ export class Checkpointing {
     this.#restored = restored;
     this.#parent = parent;
     this.#number = number;
+    this.#sources = sources;
     this.#whole = new Set(savesWhole ? stations.map(({ id }) => id) : []);
     this.#publisher = new Publisher(worker, options.outbox, (epoch) => options.store.published(epoch));
     worker.checkpointSoon = () => {
@@ -120,6 +122,7 @@ export class Checkpointing {
       if (this.#round === undefined) this.#beginLater(0);
     });
     await this.#publisher.settled();
+    if (this.#worker.dead) throw hasEnded();
     return epoch;
   }
 
@@ -172,6 +175,7 @@ export class Checkpointing {
         [...spouts, ...tasks].map((_, task) => [id, task] as const),
       ),
       whole: this.#whole,
+      sources: this.#sources,
       carried: this.#carried,
       everywhere: () => this.#worker.runtime.timers.soon(() => void this.#save(round)),
     });
@@ -259,10 +263,7 @@ export class Checkpointing {
     for (const completed of round.given.completed.values()) {
       Promise.resolve(completed()).catch((thrown: unknown) => this.#worker.fail(thrown as MillraceError));
     }
-    const isDue = ({ from }: Waiter) => from <= round.number;
-    const due = this.#waiters.filter(isDue);
-    this.#waiters = this.#waiters.filter((waiter) => !isDue(waiter));
-    for (const { resolve } of due) resolve(epoch!);
+    for (const { resolve } of this.#takeWaiters(round)) resolve(epoch!);
     this.#next(round);
   }
 
@@ -286,11 +287,15 @@ export class Checkpointing {
     round.giveUp();
     this.#failed++;
     this.#carried = round.given;
-    const isDue = ({ from }: Waiter) => from <= round.number;
-    const due = this.#waiters.filter(isDue);
-    this.#waiters = this.#waiters.filter((waiter) => !isDue(waiter));
-    for (const { reject } of due) reject(thrown);
+    for (const { reject } of this.#takeWaiters(round)) reject(thrown);
     this.#next(round);
+  }
+
+  /** Those for whom this one counts. They wait no more. */
+  #takeWaiters({ number }: Round): readonly Waiter[] {
+    const due = this.#waiters.filter(({ from }) => from <= number);
+    this.#waiters = this.#waiters.filter(({ from }) => from > number);
+    return due;
   }
 
   #next(round: Round): void {

@@ -49,17 +49,18 @@ export class Round implements Barrier {
   /** `component[task]` of those that have not taken part. */
   readonly #missing: Set<string>;
   readonly #states: TaskState[] = [];
-  readonly #sources: { [component: string]: { [split: string]: SplitPosition } } = {};
+  readonly #sources: { [component: string]: { readonly [split: string]: SplitPosition } };
   readonly #everywhere: () => void;
   #givenUp = false;
 
-  /** `carried`: what belonged to earlier ones that were given up. `everywhere`: all tasks have taken part. */
+  /** `sources`: positions of splits that no task may name. `carried`: what belonged to earlier ones that were given up. `everywhere`: all tasks have taken part. */
   constructor(options: {
     readonly worker: Worker;
     readonly number: number;
     readonly finishes: boolean;
     readonly tasks: Iterable<readonly [component: string, task: number]>;
     readonly whole: ReadonlySet<string>;
+    readonly sources: CheckpointFacts['sources'];
     readonly carried: Given;
     readonly everywhere: () => void;
   }) {
@@ -67,6 +68,7 @@ export class Round implements Barrier {
     this.finishes = options.finishes;
     this.#worker = options.worker;
     this.#whole = options.whole;
+    this.#sources = { ...options.sources };
     this.given = options.carried;
     this.since = options.worker.runtime.clock.monotonic();
     this.#missing = new Set([...options.tasks].map(([component, task]) => nameOf(component, task)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { spout, topology, type } from '../../index.ts';
+import { logSpout, spout, topology, type } from '../../index.ts';
 import { ArraySource } from '../../testing/start-virtual.ts';
 import { counting, Table, World, wordCount, words } from './pipeline.fixture.ts';
 
@@ -108,4 +108,43 @@ test('a source that cannot note how far it is keeps nobody from going on, and no
   // A stop says what is not as it should be.
   await assert.rejects(world.runtime.until(running.stop()), { code: 'MR_SOURCE' });
   assert.equal(table.rows.length, 5);
+});
+
+test('a split that its source does not name at one start is there with its position at a later one', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const copy = (splits: { readonly [split: string]: readonly string[] }) => {
+    const source = new ArraySource(type<string>(), splits, true);
+    const built = topology('copy', (t) => {
+      t.sink('table', t.spout('words', source.spout).shuffle(), table.sink);
+    });
+    return { source, built };
+  };
+  for (const splits of [{ a: ['a1'], b: ['b1'] }, { a: ['a1', 'a2'] }, { a: ['a1', 'a2'], b: ['b1', 'b2'] }] as const) {
+    const running = await world.start(copy(splits as never).built);
+    await world.runtime.until(running.stop());
+  }
+  assert.deepEqual([...table.rows].sort(), ['a1', 'a2', 'b1', 'b2']);
+});
+
+test('where a split begins is in the checkpoint before it has given anything', async () => {
+  const world = new World();
+  const table = new Table<string>();
+  const late = logSpout({
+    emits: type<string>(),
+    splits: () => ['s'],
+    open: () => ({
+      seek: () => 41,
+      pause() {},
+      resume() {},
+      next: () => false,
+      commit: async () => {},
+    }),
+  });
+  const built = topology('late', (t) => {
+    t.sink('table', t.spout('words', late).shuffle(), table.sink);
+  });
+  const running = await world.start(built);
+  await world.runtime.until(running.stop());
+  assert.equal(world.checkpoints.newest!.info.facts.sources.words?.s?.position, 41);
 });

@@ -4,7 +4,12 @@
  * older can publish; and only then is it decided what to go on from. So whatever the older one has published was complete
  * before, and is seen here; what it completes from now on it cannot publish.
  */
-import type { CheckpointInfo, SavedCheckpoint, SavedPart } from '../../checkpoints/checkpoint-store.ts';
+import type {
+  CheckpointFacts,
+  CheckpointInfo,
+  SavedCheckpoint,
+  SavedPart,
+} from '../../checkpoints/checkpoint-store.ts';
 import { acceptTakeover, planTakeover } from '../../checkpoints/takeover.ts';
 import { structured } from '../../codec/structured.ts';
 import type { ErrorDetails } from '../../errors.ts';
@@ -41,6 +46,8 @@ export interface TakenOver {
     readonly epoch: Epoch;
     readonly outputs: ReadonlyMap<string, Omit<Outgoing, 'epoch'>>;
   }[];
+  /** Positions of the splits of each spout, those that its source does not name this time included. */
+  readonly sources: CheckpointFacts['sources'];
   /** The state must be saved whole the next time: what is kept does not fit it. */
   readonly savesWhole: boolean;
 }
@@ -100,10 +107,10 @@ async function goOn(
   const line = lineage(kept, saved);
   const isSame = saved !== undefined && start.from === undefined && !saved.info.facts.finished;
   const goesOn = saved !== undefined && !saved.info.facts.finished;
-  const asItIs = goesOn && restore(built, stations, worker, saved, start);
+  const { same, sources } = goesOn ? restore(built, stations, worker, saved, start) : { same: false, sources: {} };
   if (goesOn) loadRest(worker, stations, saved, began);
   else saved?.release();
-  store.resume(isSame && asItIs ? saved.info.epoch : undefined);
+  store.resume(isSame && same ? saved.info.epoch : undefined);
   return {
     incarnation,
     restored: goesOn ? saved.info.epoch : undefined,
@@ -111,7 +118,8 @@ async function goOn(
     number: Math.max(newest?.epoch.number ?? 0, saved?.info.epoch.number ?? 0) + 1,
     sinks,
     unpublished: await unpublished(line, sinks, (epoch) => store.read(epoch)),
-    savesWhole: !(isSame && asItIs),
+    sources,
+    savesWhole: !(isSame && same),
   };
 }
 
@@ -157,27 +165,36 @@ function checkNothingLost(newest: CheckpointInfo | undefined, sinks: readonly Cl
   }
 }
 
-/** True: everything is taken over as it is. */
+interface Restored {
+  /** Everything is taken over as it is. */
+  readonly same: boolean;
+  readonly sources: CheckpointFacts['sources'];
+}
+
 function restore(
   built: Built,
   stations: readonly Station[],
   worker: Worker,
   saved: SavedCheckpoint,
   start: CheckpointOptions['start'],
-): boolean {
+): Restored {
   const { facts } = saved.info;
   const plan = acceptTakeover(planTakeover(built, saved, start));
   for (const name of plan.unused)
     worker.options.log(undefined, `'${name}' is to be renamed or dropped, and the checkpoint has nothing of that name`);
   let same = true;
+  const sources: { [component: string]: CheckpointFacts['sources'][string] } = {};
   for (const { component, kind, fate, from, drop, parts } of plan.components) {
     if (fate !== 'taken' || from !== component || parts.some((part) => part.fate !== 'taken')) same = false;
     const station = stations.find(({ id }) => id === component);
     if (station === undefined || from === undefined) continue;
-    if (kind === 'spout') restoreSpout(station, facts.sources[from] ?? {});
+    if (kind === 'spout') {
+      sources[component] = facts.sources[from] ?? {};
+      restoreSpout(station, sources[component]);
+    }
     if (kind === 'bolt') restoreBolt(station, saved.state(from), drop, facts.watermarks[from]);
   }
-  return same;
+  return { same, sources };
 }
 
 function restoreSpout({ spouts }: Station, splits: CheckpointInfo['facts']['sources'][string]): void {
