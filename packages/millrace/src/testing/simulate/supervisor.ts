@@ -37,6 +37,7 @@ export interface SupervisorOptions {
   readonly onRest: (instance: Instance) => void;
 }
 
+/** How often (ms), at most, it is looked whether it has come to rest. */
 const POLL = 50;
 /** How long (ms) a fault waits for its steps; then it strikes at the next one. */
 const PATIENCE = 1000;
@@ -109,6 +110,7 @@ export class Supervisor {
     // Who takes no steps is struck all the same.
     this.#machine.time.timers.after(PATIENCE, () => {
       armed.left = 0;
+      this.#instance?.process.enter(() => {});
     });
   }
 
@@ -340,7 +342,8 @@ export class Supervisor {
 
   #poll(): void {
     if (this.#over) return;
-    this.#machine.time.timers.after(POLL, () => this.#poll());
+    const wait = this.#zombies.size === 0 ? Math.max(POLL, this.#options.quiet / 40) : POLL;
+    this.#machine.time.timers.after(wait, () => this.#poll());
     const now = this.#machine.now;
     for (const [zombie, until] of this.#zombies) {
       if (now < until) continue;
@@ -349,8 +352,6 @@ export class Supervisor {
       zombie.process.kill();
     }
     if (this.#stopping) return;
-    // A process at rest is struck between two of its steps as well.
-    if (this.#armed.length > 0) this.#instance?.process.enter(() => {});
     this.#restSince = this.#isAtRest() ? (this.#restSince ?? now) : undefined;
     if (this.#restSince !== undefined && now - this.#restSince >= this.#options.quiet) this.#stop(this.#instance!);
   }
