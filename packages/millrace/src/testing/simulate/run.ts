@@ -73,7 +73,7 @@ export class Run {
         for (const writer of this.#writers) writer.disconnect();
       },
       isFed: () => this.#writers.every((writer) => writer.isDone),
-      isRead: () => [...this.#sources.values()].every((source) => source.isRead),
+      isRead: ({ process }) => [...this.#sources.values()].every((source) => source.isReadBy(process)),
       onThrows: (component, times) => {
         const bolts = [...this.#build().components.values()].filter(
           ({ kind, settings }) => kind === 'bolt' && settings.onError.retries > 0,

@@ -14,11 +14,11 @@ export class PlayedSource {
   readonly #timers: Timers;
   /** All that has come so far. */
   readonly #come: TimedValue[] = [];
-  #wakes: (() => void)[] = [];
+  readonly #wakes: (() => void)[] = [];
   #committed: Position | undefined;
   readonly #acked = new Set<number>();
-  /** How far the process that runs now has read. */
-  #read = 0;
+  /** How far each process has read. */
+  readonly #read = new Map<Process, number>();
 
   constructor(name: string, timers: Timers) {
     this.#name = name;
@@ -31,9 +31,9 @@ export class PlayedSource {
   get come(): readonly TimedValue[] {
     return this.#come;
   }
-  /** All of it has been read by whoever runs now. */
-  get isRead(): boolean {
-    return this.#read >= this.#come.length;
+  /** A process has read all of it. */
+  isReadBy(process: Process): boolean {
+    return (this.#read.get(process) ?? 0) >= this.#come.length;
   }
 
   comes(record: TimedValue): void {
@@ -43,7 +43,6 @@ export class PlayedSource {
 
   /** The code of the spout in one process. */
   stand(kind: SpoutCode['kind'], process: Process): SpoutCode {
-    this.#wakes = [];
     if (kind === 'queue') return { kind, open: (task: never) => this.#queue(task, process) };
     return { kind, splits: () => [SPLIT], open: (task: never) => this.#log(task, process) };
   }
@@ -57,7 +56,7 @@ export class PlayedSource {
     return {
       seek: (_, position) => {
         at = position ?? this.#committed ?? 0;
-        this.#read = at;
+        this.#read.set(process, at);
       },
       pause() {
         paused = true;
@@ -72,7 +71,7 @@ export class PlayedSource {
           const { value, time } = this.#come[at]!;
           task.emit(SPLIT, at, at + 1, value, time);
         }
-        this.#read = at;
+        this.#read.set(process, at);
         return at < this.#come.length;
       },
       commit: (positions) =>
@@ -92,12 +91,11 @@ export class PlayedSource {
       emit(value, id, time);
     };
     this.#wakes.push(() => process.enter(() => task.wake()));
-    this.#read = 0;
     return {
       nextTuple: () => {
         for (; at < this.#come.length && this.#acked.has(at); at++);
         const next = again.shift() ?? (at < this.#come.length ? at++ : undefined);
-        this.#read = again.length > 0 ? 0 : at;
+        this.#read.set(process, again.length > 0 ? 0 : at);
         if (next === undefined) return false;
         give(next);
         return true;

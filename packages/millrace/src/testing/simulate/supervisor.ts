@@ -30,7 +30,7 @@ export interface SupervisorOptions {
   /** All that is to come in is in. */
   readonly isFed: () => boolean;
   /** All that has come in is read, apart from topics. */
-  readonly isRead: () => boolean;
+  readonly isRead: (instance: Instance) => boolean;
   /** A component is to throw so often. */
   readonly onThrows: (component: number, times: number) => void;
   /** It has come to rest, and is about to be stopped. */
@@ -366,8 +366,8 @@ export class Supervisor {
   #isAtRest(): boolean {
     const { isFed, isRead } = this.#options;
     const instance = this.#instance;
-    if (!this.#isCalm || !isFed() || !isRead()) return false;
-    if (instance?.running?.state !== 'active' || instance.process.state !== 'alive') return false;
+    if (!this.#isCalm || !isFed() || instance === undefined || !isRead(instance)) return false;
+    if (instance.running?.state !== 'active' || instance.process.state !== 'alive') return false;
     return instance.hasReadAll;
   }
 
