@@ -109,7 +109,7 @@ class Reader {
 }
 
 interface DemoOptions {
-  /** Milliseconds from the start of a process to its end. */
+  /** Milliseconds from the start of a process to its end, at least. */
   readonly every: number;
   readonly kills: number;
   /** Readings per second. */
@@ -165,6 +165,8 @@ class Demo {
     const { every, kills } = this.#options;
     const job = this.#start();
     await pause(every, undefined, { signal: this.#stop.signal }).catch(() => {});
+    // A machine so busy that nothing has come out yet would show nothing.
+    while (!this.#isBack && job.end === undefined && !this.#stop.signal.aborted) await pause(FRAME);
     if (this.#stop.signal.aborted) return void (await job.kill('SIGTERM'));
     if (job.end !== undefined) throw new Error(job.failure);
     this.#killedAt = performance.now();
@@ -201,6 +203,11 @@ class Demo {
     // What its last checkpoint has published may be a reading too many.
     await this.#reader.attach(await this.#ground.readable());
     await this.#reader.rest();
+  }
+
+  /** Something has come out of the process that is alive. */
+  get #isBack(): boolean {
+    return this.#killedAt === undefined && this.#tally.seen > 0;
   }
 
   #came(): void {
