@@ -122,7 +122,7 @@ class DirectoryCheckpoints implements CheckpointStore {
     this.#last = number;
     this.#folder.forgetVerified();
     const file = new CheckpointFileWriter(this.#folder.storage, this.#folder.pathOf(checkpointName(epoch)));
-    const writer = new DirectoryWriter(
+    const writer: DirectoryWriter = new DirectoryWriter(
       file,
       (facts) => this.#complete(writer, epoch, facts),
       () => this.#end(writer),
