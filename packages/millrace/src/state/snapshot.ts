@@ -87,7 +87,7 @@ export class Snapshot implements StateSnapshot, Watcher {
     if (this.what === 'changes' && this.#changed!.get(entry.id) !== entry) return;
     try {
       const saved = this.#expiry.at(this.#began, () => saveKey(entry, this.#declared));
-      if (this.#isWanted(saved)) (this.#early[entry.group] ??= []).push(saved);
+      if (this.#isWanted(saved)) add(this.#early, entry.group, saved);
     } catch (error) {
       this.#failed ??= { error }; // not the fault of the step that is going on
     }
@@ -96,7 +96,7 @@ export class Snapshot implements StateSnapshot, Watcher {
   /** First finds each key's group, then saves the keys; undefined where there is nothing to give yet. */
   *#inGroups(entries: Iterable<Entry>): Generator<SavedKey | undefined> {
     for (const entry of entries) {
-      (this.#groups[entry.group] ??= []).push(entry);
+      add(this.#groups, entry.group, entry);
       yield undefined;
     }
     for (let group = 0; group < KEY_GROUPS; group++) {
@@ -120,4 +120,11 @@ export class Snapshot implements StateSnapshot, Watcher {
     this.#done = true;
     if (this.#changes.watcher === this) this.#changes.watcher = undefined;
   }
+}
+
+/** Most groups of a small snapshot stay without a list. */
+function add<T>(groups: (T[] | undefined)[], group: number, item: T): void {
+  const there = groups[group];
+  if (there === undefined) groups[group] = [item];
+  else there.push(item);
 }
