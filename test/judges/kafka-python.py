@@ -163,6 +163,21 @@ def settled(members, count):
     until(share, lambda: f"a settled group; held are {[member.held for member in members]}")
 
 
+def at_rest(members, count):
+    """Settled, and still so after some polls: a member that has more to say joins once more."""
+    settled(members, count)
+    last, calm = None, 0
+
+    def same():
+        nonlocal last, calm
+        list(at_once.map(Member.poll, members))
+        now = [(member.held, member.revoked) for member in members]
+        last, calm = now, calm + 1 if now == last else 0
+        return calm == 4
+
+    until(same, lambda: f"a group at rest; held are {[member.held for member in members]}")
+
+
 for name, assignor in (
     ("range", RangePartitionAssignor),
     ("roundrobin", RoundRobinPartitionAssignor),
@@ -208,7 +223,7 @@ def _():
 def _():
     topic, group = make("static", 4), own("static")
     one, two = Member(group, topic, group_instance_id="one"), Member(group, topic, group_instance_id="two")
-    settled([one, two], 4)
+    at_rest([one, two], 4)
     held, revoked = two.held, one.revoked
     two.leave()
     again = Member(group, topic, group_instance_id="two")
